@@ -1,4 +1,4 @@
-/** What a thrown error means to the user. */
+/** Messages and exit codes of thrown errors. */
 import assert from 'node:assert/strict'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ import {
 const withCode = (code: string, message = code): Error => Object.assign(new Error(message), { code })
 const installed = fileURLToPath(import.meta.resolve('pino'))
 
-test('descriptor error: every form in which the limit shows becomes one message with a hint', () => {
+test('descriptor error: every error caused by the limit becomes one message with a hint', () => {
   const limited = [
     withCode('EMFILE'),
     withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EMFILE'),
@@ -41,7 +41,7 @@ test('descriptor error: every form in which the limit shows becomes one message 
   }
 })
 
-test('descriptor error: descriptors that the system lacks are not this process’s limit', () => {
+test('descriptor error: the system’s limit is not reported as this process’s limit', () => {
   const texts = ['ENFILE', 'open: file table overflow', 'socket: Too many open files in system']
   for (const error of [withCode('ENFILE'), ...texts.map((text) => new Error(text))]) {
     assert.equal(failureOf(error).message, 'this system has no file descriptors left (ENFILE)')
@@ -73,7 +73,7 @@ const thrownBy = async (work: () => unknown): Promise<unknown> => {
   return assert.fail('nothing was thrown')
 }
 
-test('error text: failed system calls of this Node.js are in words, with the address, the name or the file', async () => {
+test('error text: failed system calls are described in words, with the address, name or file', async () => {
   const used = createServer().listen(0, '127.0.0.1')
   await once(used, 'listening')
   const address = `127.0.0.1:${(used.address() as { port: number }).port}`
@@ -93,7 +93,7 @@ test('error text: failed system calls of this Node.js are in words, with the add
   assert.equal(fileErrorText(missing), 'no such file or directory')
 })
 
-test('error text: other forms of failed system calls', () => {
+test('error text: describes other forms of failed system calls', () => {
   const texts = [
     ['read ECONNRESET', 'connection reset by peer (ECONNRESET)'],
     ['write EPIPE', 'broken pipe (EPIPE)'],

@@ -1,18 +1,18 @@
 /**
- * Runs every *.test.ts under test/, compiled, with node:test: `npm test`. Files that start nothing of their own share a
- * process (shared-process.ts), every other file has one for itself.
+ * Runs every *.test.ts under test/, compiled, with node:test: `npm test`. Files that start nothing share a process
+ * (shared-process.ts); every other file has its own.
  *
  *     npm test                       everything
  *     node dist/test/run.js assemble cli/read    only files whose path contains one of the words
  *     node dist/test/run.js '!e2e/' '!kwok'      all but those
- *     npm run faults                 those of faults/, which take minutes and run only where a word asks for them
+ *     npm run faults                 those of faults/, which take minutes and run only if a word matches them
  *
- * Files run side by side, the longest first, as far as they do not need the same thing (schedule.ts). Each finished file is
- * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
- * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
- * test failed, else 1. SIGINT and SIGTERM end the run early, with its counts. TEST_LANES=1 runs one file at a time.
- * TEST_REPEAT=1 runs a failed file once more, when no other runs: what passes then is passed, and named at the end.
- * TEST_TIMES=1 shows at the end how many seconds of CPU time each file used.
+ * Files run in parallel, the longest first, unless they need the same resource (schedule.ts). Each finished file prints
+ * one line, and failures in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines
+ * name what this machine lacks and how to install it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit
+ * code 0 when no test failed, else 1. SIGINT and SIGTERM end the run early and print its counts. TEST_LANES=1 runs one
+ * file at a time. TEST_REPEAT=1 runs a failed file once more, when no other runs; if it passes then, it counts as
+ * passed and is named at the end. TEST_TIMES=1 prints the CPU time of each file.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,12 +31,12 @@ import { runTestGroup } from './support/test-group.ts'
 import { compileTestPrograms } from './support/test-programs.ts'
 
 const SOURCES = join(ROOT, 'test')
-/** Twice the cores of a small machine: many files wait for programs that they have started. */
+/** Twice the cores of a small machine, because many files wait for programs that they have started. */
 const LANES = Number(process.env['TEST_LANES'] ?? 4)
-/** For machines of unknown speed, such as those of a CI service. */
+/** Repeats failed files on machines of unknown speed, such as those of a CI service. */
 const REPEATS = process.env['TEST_REPEAT'] === '1'
 const SHOWS_TIMES = process.env['TEST_TIMES'] === '1'
-/** A file that runs longer hangs: the longest run three minutes on two busy cores. */
+/** A file that runs longer counts as hanging: the longest takes three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
 
 /** Every TypeScript file under test/, as a path from there. */
@@ -45,7 +45,7 @@ const sourceFiles = (): string[] =>
     .filter((path) => path.endsWith('.ts') && !path.startsWith('fixtures/'))
     .sort()
 
-/** A file that holds tests under a name that the runner would not find. */
+/** A file with tests whose name the runner would not find. */
 const isStray = (path: string): boolean =>
   !path.endsWith('.test.ts') && /^\s*(?:test|describe|it)\(/m.test(readFileSync(join(SOURCES, path), 'utf8'))
 
@@ -53,7 +53,7 @@ const nameOf = (path: string): string => path.replace(/\.test\.ts$/, '')
 
 const compiledPath = (name: string): string => join(ROOT, 'dist', 'test', `${name}.test.js`)
 
-/** @returns the reason, once a signal ends the run before its time. A second signal ends this process at once. */
+/** @returns the reason, once a signal ends the run early. A second signal ends this process at once. */
 const interruption = (): Promise<string> =>
   new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -61,7 +61,7 @@ const interruption = (): Promise<string> =>
     }
   })
 
-/** @returns what runs as one: a file, or files that share a process */
+/** @returns units that run together: one file, or files that share a process */
 function groupFiles(names: readonly string[]): string[][] {
   const shared = new SharedProcess(['test', 'rig'].map((folder) => join(ROOT, 'dist', folder)))
   const sharing = names.filter((name) => shared.reasonAgainst(compiledPath(name)) === null)
@@ -69,13 +69,13 @@ function groupFiles(names: readonly string[]): string[][] {
   return [...alone, ...groupsOf(sharing)]
 }
 
-/** The files of a run, in lanes side by side. */
+/** Runs the files in parallel lanes. */
 class TestRun {
   readonly results: FileResult[] = []
   readonly #times = FileTimes.read()
-  /** Groups that have not begun, in their order. */
+  /** Groups that have not started, in order. */
   readonly #left: string[][]
-  /** Files of the groups that have begun, unless they have ended. */
+  /** Files of started groups that have not ended. */
   readonly #running = new Set<string>()
   readonly #progress: Progress
   readonly #cancelled = interruption()
@@ -90,7 +90,10 @@ class TestRun {
     })
   }
 
-  /** Runs all files and reports each when it is done. After a signal it begins no more, and kills what runs. */
+  /**
+   * Runs all files and reports each when it has ended. After a signal it starts no more files, and kills the running
+   * ones.
+   */
   async run(): Promise<void> {
     await Promise.all(Array.from({ length: LANES }, () => this.#lane()))
     this.#progress.close()
@@ -104,7 +107,7 @@ class TestRun {
   async #lane(): Promise<void> {
     while (this.#left.length > 0 && this.ended === null) {
       const group = nextGroup(this.#left, [...this.#running])
-      // Whatever holds back the files that are left runs in another lane.
+      // The remaining files wait for a file that runs in another lane.
       if (group === null) await this.#progress.nextEnd()
       else await this.#runGroup(group)
     }
@@ -119,7 +122,7 @@ class TestRun {
     }
   }
 
-  /** @returns the files that did not run, because another has ended their process */
+  /** @returns the files that did not run, because another file ended their process */
   async #runTogether(group: readonly string[]): Promise<string[]> {
     const files = group.map((name) => ({ name, path: compiledPath(name) }))
     const events = {
@@ -138,7 +141,7 @@ class TestRun {
   }
 }
 
-/** Runs the files, and repeats those that failed where that is wanted. */
+/** Runs the files, and repeats failed ones if configured. */
 async function runFiles(names: readonly string[]): Promise<FileResult[]> {
   const files = new TestRun(names)
   const times = SHOWS_TIMES ? new CpuTimes(names) : null
@@ -176,7 +179,7 @@ function report(result: FileResult): void {
   if (failures.length > 0 && result.output !== '') console.log(`  ${pc.dim('output:')}\n${indent(result.output)}\n`)
 }
 
-/** The last lines: failures again by name, missing parts and how to get them, and the counts. */
+/** Prints the last lines: failures by name, missing parts and how to install them, and the counts. */
 function summarize(results: FileResult[]): void {
   const failed = results.filter((result) => result.failures.length > 0)
   const skips = results.flatMap((result) => result.skips)
@@ -218,5 +221,5 @@ async function main(words: string[]): Promise<void> {
 }
 
 await main(process.argv.slice(2))
-// A run that was given up may keep this process alive.
+// An abandoned file may keep this process alive.
 process.stdout.write('', () => process.exit())

@@ -16,7 +16,7 @@ test("effective configuration: equals the schema's defaults without settings, in
   assert.deepEqual(await effectiveConfig({}), loadConfig({}))
 })
 
-test('effective configuration: a variable, a file, a flag are each read', async (t) => {
+test('effective configuration: reads a variable, a file and a flag', async (t) => {
   process.env['INTERCEPTOR_SHIP_MAX_AGE'] = '90s'
   t.after(() => delete process.env['INTERCEPTOR_SHIP_MAX_AGE'])
   assert.equal((await effectiveConfig({})).config.ship.maxAge, 90_000)

@@ -71,7 +71,7 @@ test('parseLabelSelector: reports the position of an error and what is expected 
   }
 })
 
-test('label selector: recognises requirements that contradict each other', () => {
+test('parseLabelSelector: recognises requirements that contradict each other', () => {
   const isContradictory = (text: string): boolean => parseLabelSelector(text).isContradictory
   for (const text of ['a=1,a=2', 'a,!a', 'a=1,!a', 'a in (1, 2),a notin (1, 2)', 'b=1,a=1,a!=1'])
     assert.ok(isContradictory(text), text)

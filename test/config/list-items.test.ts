@@ -153,7 +153,7 @@ interface Exchange {
   contentType?: string
 }
 
-/** The counter of the rule that leaves an exchange out, without `pairs.filtered`, or null: none does. */
+/** The counter, below `pairs.filtered`, of the rule that filters an exchange; null: no rule does. */
 function ruleOf(rules: Partial<Config['filter']>, exchange: Exchange): string | null {
   const { target = '/', field = 'Host: a', status = 200, contentType = 'text/plain' } = exchange
   const encoded = (text: string): string => Buffer.from(text).toString('latin1')
@@ -178,7 +178,7 @@ const accepted = ({ pattern, clean = (text) => text, futile = () => null }: List
     .map(clean)
     .filter((text) => pattern.test(text) && futile(text) === null)
 
-test('list items: whatever is accepted can match', () => {
+test('list items: every accepted item can match', () => {
   fc.assert(
     fc.property(accepted(PATH_ITEM), (path) => {
       const target = path.startsWith('**') ? path.replace(/^\*\*/, '/x') : path
@@ -217,7 +217,7 @@ test('filter.statuses: matches exactly the accepted codes and classes', () => {
   )
 })
 
-test('list items: the defaults are accepted as they are', () => {
+test('list items: the defaults are accepted unchanged', () => {
   const items: [ListItem, readonly string[]][] = [
     [MEDIA_TYPE_ITEM, DEFAULTS.contentTypes],
     [USER_AGENT_PREFIX_ITEM, DEFAULTS.userAgentPrefixes],

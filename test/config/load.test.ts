@@ -443,14 +443,14 @@ for (const [title, sources, message] of refused) {
   })
 }
 
-test('loadConfig: accepts lists of which a rule leaves something, or that no rule concerns', () => {
+test('loadConfig: accepts an include list if some of its items can match, or no rule affects it', () => {
   const partly = [flag('filter.include.statuses', '404,200'), flag('filter.include.paths', '/api/**')]
   const { config } = loadConfig({ env: {}, flags: [...partly, flag('filter.paths', '/api/*,/api/v1/**')] })
   assert.deepEqual(config.filter.include.statuses, ['404', '200'])
   loadConfig({ env: {}, flags: [flag('filter.include.statuses', '5xx')], all: true })
 })
 
-test('loadConfig: accepts zstd where Node.js supports it, else names the version that does', () => {
+test('loadConfig: accepts zstd if Node.js supports it, and otherwise names the version that does', () => {
   const flags = [flag('kafka.compression', 'zstd')]
   if ('zstdCompress' in zlib) assert.equal(loadConfig({ env: {}, flags }).config.kafka.compression, 'zstd')
   else assert.match(problemOf({ flags }), /Node\.js 22\.15 or later/)

@@ -19,7 +19,7 @@ function folder(t: TestContext): string {
   return path
 }
 
-/** A mounted ConfigMap as the kubelet writes it: the file is a link through `..data`, which one rename swaps. */
+/** A mounted ConfigMap as written by the kubelet: the file is a link through `..data`, which one rename replaces. */
 class ConfigMapMount {
   readonly file: string
   readonly #root: string

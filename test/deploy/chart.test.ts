@@ -67,7 +67,7 @@ test('chart: privileged replaces the security context', { skip }, () => {
   })
 })
 
-test('chart: of the host only /proc is mounted, and only the tap’s folder can be written to', { skip }, () => {
+test('chart: mounts only the host’s /proc, and only the tap’s folder is writable', { skip }, () => {
   for (const name of VALUE_SETS.filter((name) => name !== 'privileged' && name !== 'pools')) {
     const { volumes, containers } = agentPod(render(...valueSet(name))).spec
     const host = volumes.filter((volume) => 'hostPath' in volume)
@@ -161,7 +161,7 @@ test('chart: each pool has a DaemonSet with its values on its own nodes', { skip
   )
 })
 
-test('chart: a right that one pool needs is granted', { skip }, () => {
+test('chart: grants a permission that only one pool needs', { skip }, () => {
   const values = [
     'pools.far.nodeLabel.key=far',
     'pools.far.nodeLabel.values={yes}',

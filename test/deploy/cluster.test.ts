@@ -1,4 +1,7 @@
-/** The chart and the manifests against a real API server: it accepts and upgrades them, and `helm test` reports which agents are ready. */
+/**
+ * The chart and the manifests against a real API server, which accepts and upgrades them; `helm test` reports which
+ * agents are ready.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,6 @@
-/** What the Dockerfile's build reads is copied into it: without building the image, which few machines can. */
+/**
+ * The Dockerfile copies everything that its build reads. Checked without building the image, which few machines can do.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +9,7 @@ import { ROOT } from '../../rig/root.ts'
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-/** What each stage copies from the build's context, by the stage's name; the last one's is its image. */
+/** What each stage copies from the build context, by the stage's name; the last stage is named after its image. */
 function copiedByStage(dockerfile: string): Map<string, string[]> {
   const stages = dockerfile.split(/^FROM .*?(\S+)$/m)
   const copied = (text: string): string[] =>

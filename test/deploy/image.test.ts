@@ -18,7 +18,7 @@ import { agentPod, render, valueSet } from '../support/chart.ts'
 
 const skip = needsImageBuilder()
 const NAME = 'localhost/interceptor:test'
-/** Beside the C library. */
+/** Libraries in addition to the C library. */
 const SETPRIV = ['/usr/bin/setpriv', '/usr/lib/x86_64-linux-gnu/libcap-ng.so.0']
 const MAX_MB = 160
 const EXAMPLE = join(ROOT, 'examples', 'shop.pcap.gz')

@@ -31,7 +31,7 @@ test('docs/install.md: values set on its command lines exist', () => {
   for (const path of set) assert.ok(isValue(path) || path === 'seLinuxOptions.type', path)
 })
 
-test('docs/install.md: values it names exist', () => {
+test('docs/install.md: values that it names exist', () => {
   const table = page.slice(page.indexOf('## Values'), page.indexOf('## Sizing'))
   const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) =>
     [...cell.matchAll(/`([\w.*]+)`/g)].map(([, name]) => name.replace('.*', '')),

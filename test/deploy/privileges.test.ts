@@ -51,7 +51,7 @@ test('privileges: with the chart’s capabilities the same pods are found as wit
   }
   const [asRoot, confinedRun] = found
   assert.ok(confinedRun?.pods.some(({ uid }) => uid === pod.uid))
-  // Some machines hide their first process even from root.
+  // On some machines not even root can read the first process.
   assert.equal(confinedRun?.denied, asRoot?.denied)
 })
 

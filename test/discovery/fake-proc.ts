@@ -1,4 +1,4 @@
-/** A folder that looks like a host's /proc, with as much of it as discovery reads. Deleted after the test. */
+/** A folder that looks like a host's /proc, with everything that discovery reads. Deleted after the test. */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ export const UPTIME = 100_000
 
 export interface FakeProcess {
   pid: number
-  /** Words of the command line; none: a kernel thread. */
+  /** Words of the command line; absent: a kernel thread. */
   command?: readonly string[]
   /** The kernel's name for it. */
   kernelName?: string
@@ -20,14 +20,14 @@ export interface FakeProcess {
   env?: Record<string, string>
   startTicks?: number
   network?: FakeNetwork
-  /** Inodes of sockets it has a descriptor of. */
+  /** Inodes of the sockets for which it has descriptors. */
   sockets?: readonly number[]
 }
 
 /** The content of /proc/<pid>/net. */
 export interface FakeNetwork {
   devices?: readonly string[]
-  /** Lines of /proc/net/route without the heading, fields apart by tabs. */
+  /** Lines of /proc/net/route without the heading, fields separated by tabs. */
   routes?: readonly string[]
   /** Lines of /proc/net/ipv6_route. */
   routes6?: readonly string[]
@@ -61,7 +61,7 @@ export class FakeProc {
   readonly root = mkdtempSync(join(tmpdir(), 'interceptor-proc-'))
   #removed = 0
 
-  /** @param processes beside pid 1, which is the host's */
+  /** @param processes in addition to pid 1, the host's first process */
   static create(t: TestContext, ...processes: FakeProcess[]): FakeProc {
     const proc = new FakeProc()
     t.after(() => rmSync(proc.root, { recursive: true }))
@@ -70,7 +70,7 @@ export class FakeProc {
     return proc
   }
 
-  /** Adds processes, in the place of those with the same pid. */
+  /** Adds processes, replacing those with the same pid. */
   put(...processes: FakeProcess[]): void {
     for (const process of processes) {
       this.remove(process.pid)
@@ -94,13 +94,14 @@ export class FakeProc {
   /** Removes a process, or one file of it. */
   remove(pid: number, file = ''): void {
     const path = join(this.root, String(pid), file)
-    // Out of sight only: a file system may give its inode to the next folder, as proc never does.
+    // Rename the folder instead of deleting it: a file system may reuse its inode for the next folder, which proc never
+    // does.
     if (file === '' && existsSync(path)) renameSync(path, join(this.root, `removed.${this.#removed++}`))
     else rmSync(path, { recursive: true, force: true })
   }
 }
 
-/** What discovery reads of a process, beside `ns/net`. */
+/** The files that discovery reads of a process, except `ns/net`. */
 export const PROCESS_FILES = ['stat', 'cgroup', 'cmdline', 'environ', 'net/dev', 'net/route', 'net/fib_trie', 'ns/net']
 
 function filesOf({

@@ -34,9 +34,7 @@ function find(snapshot: Snapshot, { uid }: RigPod): Pod {
 
 const inodeOf = (pid: number): number => Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0])
 
-test('NodeScanner on a real node: this machine has a writable cgroup hierarchy', { skip }, () =>
-  assert.ok(VERSIONS.length > 0),
-)
+test('NodeScanner on a real node: finds a writable cgroup hierarchy', { skip }, () => assert.ok(VERSIONS.length > 0))
 
 for (const version of VERSIONS) {
   for (const [title, style] of Object.entries(CGROUP_STYLES)) {
@@ -220,7 +218,9 @@ test('NodeScanner on a real node: a burst of short processes neither fails a sca
 /** Younger processes are read in every scan. */
 const YOUNG_MS = 10_000
 
-test('NodeScanner on a real node: cost of a warm scan', { skip }, async (t) => {
+test('NodeScanner on a real node: scans hundreds of processes, and reports the cost of a warm scan', {
+  skip,
+}, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   for (let pod = 0; pod < 5; pod += 1) await rig.pod().run('shop')
   const sleepers = await startSleepers(t, 200)

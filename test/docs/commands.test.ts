@@ -1,6 +1,6 @@
 /**
- * The commands that the documents show. Those that a test machine can run are run, in the order of their page, and must
- * end well; the others are checked by the programs that they start. Outputs are compared by
+ * The commands in the documents. Those that a test machine can run are run in the order of their page, and must
+ * succeed; the others are checked by the programs that they start. Outputs are compared by
  * test/scripts/generated.test.ts.
  */
 import assert from 'node:assert/strict'
@@ -13,7 +13,7 @@ import { shellLines, simpleCommands } from '../../scripts/documents/shell.ts'
 import { checkLine } from './check-command.ts'
 import { PAGES, readPage } from './pages.ts'
 
-/** Programs whose commands are run, with what has to follow the program. */
+/** Programs whose commands are run, with the required first argument. */
 const RUN: readonly RegExp[] = [
   /^interceptor (?:read|config|doctor|pods|help|openapi|completion|man|version)\b(?!.* (?:--brokers|--agent|-i|-f|--follow|-)(?: |$))/,
   /^interceptor top (?!.*(?:--brokers|--agent|-i)\b)/,
@@ -27,7 +27,7 @@ const isRun = (line: string): boolean =>
     return RUN.some((pattern) => pattern.test(`${command} `.trimEnd()))
   })
 
-/** Exit codes of commands that judge the machine. */
+/** Exit codes of commands that check the machine. */
 const MAY_FAIL = /^(?:npx )?interceptor doctor\b/
 /** A comment names a command's exit code if it is not 0: `# exit code 3`. */
 const EXIT_CODE = /exit code (\d+)/
@@ -38,7 +38,7 @@ for (const page of PAGES) {
   const blocks = blocksOf(page, readPage(page))
   const shells = blocks.filter(({ language }) => language === 'sh')
   if (shells.length > 0) {
-    test(`commands: those of ${page} run, or are right`, { skip }, () => {
+    test(`commands: those of ${page} succeed, or are valid`, { skip }, () => {
       const sandbox = new Sandbox()
       try {
         assert.deepEqual(
@@ -51,7 +51,7 @@ for (const page of PAGES) {
     })
   }
 
-  test(`commands: ${page} hides none in a block of another language`, () => {
+  test(`commands: ${page} has none in blocks of other languages`, () => {
     const looksLikeCommand = (line: string): boolean => /^(?:\$ |(?:sudo |npx )?interceptor [a-z-])/.test(line)
     const hidden = blocks.filter(
       ({ language, lines }) => !['sh', 'console'].includes(language) && lines.some(looksLikeCommand),
@@ -62,7 +62,7 @@ for (const page of PAGES) {
     )
   })
 
-  test(`commands: those in sentences of ${page} are right`, { skip }, () => {
+  test(`commands: those in sentences of ${page} are valid`, { skip }, () => {
     const isCommand = (code: string): boolean => /^(?:sudo |npx )?(?:interceptor|helm|kubectl) [a-z-]/.test(code)
     const problems = spansOf(readPage(page))
       .filter(({ code }) => isCommand(code))
@@ -71,7 +71,7 @@ for (const page of PAGES) {
   })
 }
 
-/** A command in a sentence may name its subcommand only, and leave out the rest. */
+/** A command in a sentence may consist of its subcommand only. */
 function checkSpan(code: string): string[] {
   return checkLine(code.replaceAll('…', '')).filter((problem) => !problem.includes('missing required argument'))
 }
@@ -87,7 +87,7 @@ function problemsOf(block: Block, sandbox: Sandbox): string[] {
   })
 }
 
-test('sessions: those that are not run hold right commands', { skip }, () => {
+test('sessions: those that are not run contain valid commands', { skip }, () => {
   const blocks = PAGES.flatMap((page) => blocksOf(page, readPage(page)))
   const shown = blocks.filter(({ language, notRun }) => language === 'console' && notRun !== null)
   const problems = shown.flatMap(({ page, line, lines }) =>
@@ -99,7 +99,7 @@ test('sessions: those that are not run hold right commands', { skip }, () => {
 const COMMANDS = 'read capture agent tail pods doctor config top ui openapi completion man version'.split(' ')
 
 for (const command of ['', ...COMMANDS, 'config print', 'config schema', 'config validate']) {
-  test(`commands: the examples in the help of interceptor ${command} are right`, { skip }, () => {
+  test(`commands: the examples in the help of interceptor ${command} are valid`, { skip }, () => {
     const sandbox = new Sandbox()
     const help = sandbox.run(`interceptor ${command} --help`).output
     sandbox.remove()

@@ -8,7 +8,7 @@ import { METRIC_GROUPS } from '../../src/admin/metrics.ts'
 const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
 const metrics = Object.values(METRIC_GROUPS).flat()
 
-test('docs/metrics.md: text and alerts name only metrics that are there', () => {
+test('docs/metrics.md: text and alerts name only metrics that exist', () => {
   const known = new Set(metrics.map(({ name }) => name))
   const named = page.match(/\b(?:interceptor|process|nodejs)_[a-z_]*[a-z]\b/g) ?? []
   assert.deepEqual(
@@ -17,7 +17,7 @@ test('docs/metrics.md: text and alerts name only metrics that are there', () => 
   )
 })
 
-test('docs/metrics.md: the bounds of live and ready are those of the code', () => {
+test('docs/metrics.md: the bounds of /livez and /readyz equal those of the code', () => {
   for (const [sentence, ms] of [
     [/has sent no heartbeat for (\d+) s/, LIVE_SILENCE_MS],
     [/no scan has ended for (\d+) s/, SCAN_SILENCE_MS],

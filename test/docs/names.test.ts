@@ -1,4 +1,4 @@
-/** Names in the documents: keys of the configuration, options, counters, metrics, variables and links are real ones. */
+/** Names in the documents exist: configuration keys, options, counters, metrics, variables and links. */
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -36,9 +36,9 @@ function isPathOf(paths: readonly string[], path: string): boolean {
   return paths.some((known) => known === bare || known.startsWith(`${bare}.`))
 }
 
-/** Fields of a pair that look like keys of the configuration. */
+/** Fields of a pair that look like configuration keys. */
 const pairFields = Object.keys(pairSchema.properties['capture'].properties).map((name) => `capture.${name}`)
-/** Options of docker, helm, Envoy and node that the documents name by themselves. */
+/** Options of docker, helm, Envoy and node that the documents mention without their command. */
 const OTHER_OPTIONS = [
   '--cap-add',
   '--cap-drop',
@@ -51,7 +51,7 @@ const OTHER_OPTIONS = [
   '--user',
 ]
 
-/** What a code span names wrongly; null when it names nothing known here, or names it right. */
+/** The unknown name in a code span; null if the span contains none. */
 function wrongName(code: string): string | null {
   const path = code.replace(/^config\./, '').replace(/[=:].*$/s, '')
   const [first] = path.split('.')
@@ -75,7 +75,7 @@ const isVariable = (name: string): boolean =>
   ['INTERCEPTOR_CONFIG', 'INTERCEPTOR_KEY', 'INTERCEPTOR_SECTION_KEY'].includes(name) ||
   configKeys.some(({ environment }) => environment === name)
 
-/** Values in capitals, or with a `…`, are the reader's. */
+/** Values in capitals, or with a `…`, are placeholders. */
 function problemOf(settings: readonly string[]): string | null {
   const flags = settings.map((text) => {
     const at = text.indexOf('=')
@@ -90,7 +90,7 @@ function problemOf(settings: readonly string[]): string | null {
   }
 }
 
-/** Lower case, without punctuation, words joined by `-`: as GitHub makes them. */
+/** Lower case, without punctuation, words joined by `-`, as on GitHub. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -138,7 +138,7 @@ function jsonProblem(lines: readonly string[]): string | null {
 }
 
 for (const page of PAGES) {
-  test(`links: those of ${page} lead somewhere`, () => assert.deepEqual(brokenLinks(page), []))
+  test(`links: those of ${page} have existing targets`, () => assert.deepEqual(brokenLinks(page), []))
 
   const checks = { yaml: configProblem, json: jsonProblem } as const
   for (const { language, line, lines } of blocksOf(page, readPage(page))) {
@@ -146,7 +146,7 @@ for (const page of PAGES) {
     test(`examples: the ${language} at ${page}:${line} is valid`, () => assert.equal(checks[language](lines), null))
   }
 
-  // Benchmarks and captures speak of other programs' options, and the changelog of what was.
+  // Pages about benchmarks and captures mention other programs' options, and the changelog mentions former names.
   if (/^(?:bench|test|CHANGELOG)/.test(page)) continue
   test(`names: ${page} names keys, options, counters, metrics and variables that exist`, () => {
     const wrong = spansOf(readPage(page)).map(({ line, code }) => ({ line, problem: wrongName(code) }))

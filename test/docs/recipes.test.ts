@@ -19,7 +19,7 @@ function recipe(language: string): string {
   return block[1]
 }
 
-test('docs: the Go consumer reads values one behind the other', { skip: needs('go') }, (t) => {
+test('docs: the Go consumer reads consecutive values', { skip: needs('go') }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-recipe-'))
   t.after(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'main.go'), recipe('go'))

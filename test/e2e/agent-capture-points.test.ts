@@ -1,6 +1,6 @@
 /**
- * Pods whose plaintext passes several interfaces, or another one than the external: each exchange comes out once, with
- * the right pod. What chooses the interface is what a cluster shows: programs, sockets and annotations. Real API
+ * Pods whose plaintext passes several interfaces, or one other than the external: each exchange is emitted once, with
+ * the correct pod. The interface is chosen by programs, sockets and annotations, as in a cluster. With a real API
  * server.
  */
 import assert from 'node:assert/strict'

@@ -1,7 +1,6 @@
 /**
- * The agent as it is deployed: the chart is installed into a real API server, and its DaemonSet is run here
- * as a kubelet would run it, with its capabilities, its service account and its configuration, on a node of real pods,
- * into a real Kafka.
+ * The agent as deployed: the chart is installed into a real API server, and its DaemonSet's pod runs here as under a
+ * kubelet, with its capabilities, service account and configuration, on a node of real pods, and ships to a real Kafka.
  */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
@@ -64,7 +63,7 @@ suite('the agent as deployed', { skip }, () => {
       `config.kafka.brokers={${broker.plaintext}}`,
       `config.kafka.topic=${TOPIC}`,
       `config.admin.address=127.0.0.1:${ADMIN_PORT}`,
-      // Other tests' pods are on this machine too: rings stay small.
+      // Small rings, because other tests' pods are on this machine too.
       'config.capture.ringBytes=1MiB',
     ].flatMap((value) => ['--set', value])
     const release = ['install', 'interceptor', CHART, '-n', NAMESPACE, '--create-namespace']

@@ -1,6 +1,6 @@
 /**
- * Pods start, stop and reuse each other's addresses while requests run: no exchange of a pod that stays is lost or
- * doubled, and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
+ * Pods start, stop and reuse each other's addresses while requests run: no exchange of a lasting pod is lost or
+ * duplicated, and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -14,7 +14,7 @@ import { KubeRig } from '../support/kube-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup', 'unshare') || needsKubeApiserver()
 const PORT = 8080
-/** Of the address that one pod after the other has. */
+/** An address that pods hold one after another. */
 const SHARED_HOST = 99
 const ROUNDS = 4
 
@@ -25,7 +25,7 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
   })
   after(() => kube?.remove())
 
-  /** The numbers of the requests whose pairs there are, in order. */
+  /** The numbers of the requests that became pairs, in order. */
   const numbers = (pairs: readonly SeenPair[]): number[] =>
     pairs.map(({ request: { target } }) => Number(target.split('/').at(-1))).sort((left, right) => left - right)
 
@@ -33,7 +33,7 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
     ...new Set(pairs.map(({ client, server }) => `${client.pod?.name} → ${server.pod?.name}`)),
   ]
 
-  test('agent: pairs of lasting and of short-lived pods are complete and have the right names', async (t) => {
+  test('agent: pairs of lasting and short-lived pods are complete and have the correct names', async (t) => {
     const rig = await NodeRig.createApart(t, cgroupMount('v1') === null ? 'v2' : 'v1')
     const make = (name: string, host?: number): Promise<RigPod> => kube.pod(rig, { name, node: 'n1' }, host)
     const [client, steady] = [await make('client'), await make('steady')]

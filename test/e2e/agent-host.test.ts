@@ -1,6 +1,7 @@
 /**
- * One exchange is one pair also where the node translates addresses, and captures its own interfaces beside the pods':
- * a node apart from this machine, with a world outside. The agent has the node's network, as with `hostNetwork: true`.
+ * One exchange yields one pair even if the node translates addresses, and its own interfaces are captured in addition
+ * to the pods'. The node is a separate network namespace with an external network. The agent has the node's network, as
+ * with `hostNetwork: true`.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -26,14 +27,18 @@ interface World {
   network: Namespace
 }
 
-/** Two pods and one with the host's network, which makes the agent capture the node's interfaces; a server outside. */
+/**
+ * Two pods, one pod with the host's network, which makes the agent capture the node's interfaces, and an external
+ * server.
+ */
 async function world(t: TestContext, settings: readonly string[] = []): Promise<World> {
   const rig = await NodeRig.createApart(t, cgroupMount('v1') === null ? 'v2' : 'v1')
   const [client, server, onHost] = [rig.pod(), rig.pod(), rig.pod({ hostNetwork: true })]
   const outside = rig.namespace()
   rig.joinNetwork('uplink', `${NODE}/24`, outside, `${OUTSIDE}/24`)
   rig.network.ip('route', 'add', 'default', 'via', OUTSIDE)
-  // As kube-proxy and the network plug-ins have it: Services, a node's port, and pods behind the node's address.
+  // Address translation as by kube-proxy and CNI plugins: Services, a NodePort, and masquerading behind the node's
+  // address.
   rig.service(SERVICE, 80, server.addresses[0], PORT)
   rig.service(NODE, 30_080, server.addresses[0], PORT)
   rig.translate(
@@ -61,7 +66,7 @@ async function world(t: TestContext, settings: readonly string[] = []): Promise<
   return { agent, client, server, outside, network: rig.network }
 }
 
-/** Who asked whom, as seen from where, and how often. */
+/** Client, server and vantage of the pairs, with their number. */
 function views(agent: AgentRig, path: string): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { capture, client, server } of agent.pairs(path)) {
@@ -77,7 +82,8 @@ test('host: forwarded and translated traffic is captured once, at the pod', { sk
   const [to] = server.addresses
   const path = uniquePath()
   const ask = (who: Namespace, address: string): Promise<number[]> => request(who, `http://${address}${path}`, 5)
-  // To a pod by its own address and by a Service's; out, behind the node's address; in, by a port of the node's.
+  // Requests to a pod by its own address and by a Service's, outbound behind the node's address, and inbound by a
+  // NodePort.
   const asked = [
     await ask(client.namespace!, `${to}:${PORT}`),
     await ask(client.namespace!, SERVICE),

@@ -206,7 +206,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const there = await makePod(rig, 'api-0', { node: 'n2' })
     await here.run('client')
     await serveIn(there, PORT)
-    // An agent knows its own node's pods only, and with a rule about namespaces it captures no other.
+    // An agent knows only its own node's pods, and with a rule about namespaces it captures no others.
     const ofNode = (node: string) => [...settings(node), 'targets.namespaces.include=*', 'kubernetes.remoteNames=true']
     const first = await AgentRig.create(t, [here.namespace!], { settings: ofNode(NODE) })
     const second = await AgentRig.create(t, [there.namespace!], { settings: ofNode('n2') })

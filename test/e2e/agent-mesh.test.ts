@@ -1,6 +1,6 @@
 /**
- * A mesh of real Envoys as sidecars with mutual TLS between them, as Istio sets them up: only loopback shows plaintext,
- * and each exchange is emitted once, from the server's vantage. Names are from a real API server.
+ * A mesh of real Envoys as sidecars with mutual TLS between them, configured like Istio's: plaintext is only on
+ * loopback, and each exchange is emitted once, from the server's vantage. Names come from a real API server.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
@@ -82,13 +82,13 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     return found
   }
 
-  test('agent: emits each exchange once: within the mesh from the server’s loopback, to the outside from the client’s', async (t) => {
+  test('agent: emits each exchange once: within the mesh from the server’s loopback, to external servers from the client’s', async (t) => {
     const { agent, client } = await meshed(t)
     const path = uniquePath()
     const inside = await request(client.namespace, `http://${SERVICE}:${PORT}${path}-inside`, 5, { host: HOST })
     const out = await request(client.namespace, `http://${OUTSIDE}:${PORT}${path}-out`, 5, { host: 'example.com' })
     assert.deepEqual([inside.length, out.length], [5, 5])
-    // The proxy's own administration is no application's traffic.
+    // The proxy's administration interface is not application traffic.
     await request(client.namespace, `http://127.0.0.1:15000/server_info?${path}`, 1)
     await until('the pairs', () => agent.pairs(path).length >= 10)
     const metrics = await (await fetch(`${agent.url}/metrics`)).text()
@@ -117,14 +117,14 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     })
   })
 
-  test('agent: there is only TLS between the sidecars', async (t) => {
+  test('agent: traffic between the sidecars is only TLS', async (t) => {
     const { client, server } = await meshed(t)
     const path = uniquePath()
     const tcpdump = await Tcpdump.start(server.namespace!, 'eth0', 'tcp')
     await request(client.namespace, `http://${SERVICE}:${PORT}${path}`, 5, { host: HOST })
     const packets = await tcpdump.packets(20)
     assert.ok(!Buffer.concat(packets).includes(path))
-    // A record of TLS begins with its kind, 20 to 23, and version 3.x; a stream with one of them.
+    // A TLS record begins with its type, 20 to 23, and version 3.x.
     const payloads = packets.map((packet) => segmentOf(packet).payload).filter(({ length }) => length > 0)
     assert.ok(payloads.length >= 10)
     assert.deepEqual([...payloads[0].subarray(0, 2)], [22, 3])

@@ -1,5 +1,5 @@
 /**
- * The agent on a node of real processes, namespaces and cgroups: what it captures, and how it follows. Without
+ * The agent on a node of real processes, namespaces and cgroups: what it captures, and how it follows changes. Without
  * Kubernetes.
  */
 import assert from 'node:assert/strict'

@@ -1,4 +1,4 @@
-/** One exchange is one pair, however many of the agent's capture points it passes. Without an API server. */
+/** One exchange yields one pair, however many of the agent's capture points it passes. Without an API server. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'

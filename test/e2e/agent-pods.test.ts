@@ -1,4 +1,4 @@
-/** Why a pod shows nothing: what `pods --traffic` prints of pods whose connections are not plain HTTP, beside a real agent. */
+/** `pods --traffic` of a real agent explains why pods whose connections are not plaintext HTTP have no pairs. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ import { AgentRig, isListening, until } from '../support/agent-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8443
-/** For the agent to have read what was sent. */
+/** Time for the agent to read the traffic. */
 const WAIT_MS = 30_000
 
 const TLS_ADVICE = '3 connections, all TLS to api.example.com: plaintext is not on eth0'
@@ -30,7 +30,7 @@ require('net').createServer((socket) => {
   })
 }).listen(${PORT}, '0.0.0.0')`
 
-/** Three connections of a kind to an address, which end after a moment. */
+/** Three connections of one kind to an address, which end soon after. */
 const CLIENT = `
 const [kind, host] = process.argv.slice(1)
 const first = {
@@ -62,7 +62,7 @@ async function connect(from: RigPod, to: RigPod, kind: string): Promise<void> {
   await once(child, 'exit')
 }
 
-test('pods --traffic: one sentence explains why pods with TLS, HTTP/2, WebSocket or no traffic show nothing', {
+test('pods --traffic: one sentence explains why pods with TLS, HTTP/2, WebSocket or no traffic have no pairs', {
   skip,
 }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')

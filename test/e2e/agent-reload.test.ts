@@ -1,5 +1,5 @@
 /**
- * What changes while the agent runs: filter, targets and log level, at SIGHUP and with its file; and what it serves.
+ * Changes of filter, targets and log level while the agent runs, by SIGHUP and by its file; and the served state.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
 /**
- * The start of an agent: what /readyz promises, and what pairs carry without an API server. Real processes and
+ * The start of an agent: what /readyz guarantees, and what pairs contain without an API server. Real processes and
  * namespaces.
  */
 import assert from 'node:assert/strict'
@@ -64,7 +64,7 @@ test('agent: captures the first requests of every pod after /readyz returns 200'
   )
 })
 
-test('agent: says once that it captures nothing on a host that has only loopback addresses, and stops saying so', {
+test('agent: reports once that it captures nothing on a host with only loopback addresses, and when that ends', {
   skip,
   timeout: 120_000,
 }, async (t) => {

@@ -1,4 +1,4 @@
-/** The commands that show what a running agent ships: `tail --agent` and `top --agent`, beside a real agent. */
+/** Commands that show what a running agent ships, `tail --agent` and `top --agent`, with a real agent. */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -36,7 +36,7 @@ test('tap: tail and top show the pairs that an agent ships, and select among the
   const path = uniquePath()
   const own = ['--path', `${path}/**`]
   const commands = [
-    // As in a pod, where the configuration names brokers too: an agent that runs is preferred.
+    // As in a pod, where the configuration also names brokers: a running agent is preferred.
     ['tail', ...own, '-o', 'ndjson', '-c', '20', '--set', `tap.socket=${socket}`, '--set', 'kafka.brokers=127.0.0.1:1'],
     ['tail', '--agent', socket, '--where', `request.path == "${path}/7"`, '-o', 'curl'],
     ['top', '--agent', agent.url, ...own, '--once', '-o', 'json', '-c', '20'],
@@ -53,7 +53,7 @@ test('tap: tail and top show the pairs that an agent ships, and select among the
     .map((line) => JSON.parse(line) as SeenPair)
   assert.deepEqual(pairs, agent.pairs(path))
   assert.match(pasted.stdout, new RegExp(`^# GET ${path}/7: 200 OK .*\\ncurl http://[^ ]*${path}/7 `))
-  // This one had no limit: it ended with the agent.
+  // This reader has no limit, and ends with the agent.
   assert.match(pasted.stderr, /the agent has stopped\n$/)
   const { rows, notShown } = JSON.parse(table.stdout) as { rows: { requests: number }[]; notShown: number }
   assert.deepEqual([rows.map(({ requests }) => requests), notShown], [[20], 0])

@@ -1,6 +1,6 @@
 /**
- * Two nodes with an agent each, a real API server that names pods, and a real Kafka that both agents ship to: what
- * comes out of the topic holds every exchange between pods of the two nodes once.
+ * Two nodes with an agent each, a real API server that names pods, and a real Kafka to which both agents ship: the
+ * topic contains every exchange between pods of the two nodes once.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'

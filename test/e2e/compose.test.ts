@@ -1,6 +1,6 @@
 /**
- * What deploy/compose.yaml starts, without Docker: its commands, environments and privileges, on a bridge and a Kafka
- * of ours.
+ * The services of deploy/compose.yaml without Docker: their commands, environments and privileges, on a bridge and with
+ * a Kafka of the test.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
@@ -20,7 +20,7 @@ const TRIES = 40
 const SHOP = '10.213.9.2'
 const { services } = readCompose()
 
-/** Ends with the test. */
+/** The process ends with the test. */
 function keep(t: TestContext, child: ChildProcess): ChildProcess {
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -31,7 +31,7 @@ function keep(t: TestContext, child: ChildProcess): ChildProcess {
   return child
 }
 
-/** A network that the host is in too, as Docker's bridge is. @returns the name of its interface on the host */
+/** A network that includes the host, like Docker's bridge. @returns the name of its interface on the host */
 function shopNetwork(t: TestContext): [Namespace, string] {
   const namespace = Namespace.create()
   t.after(() => namespace.delete())
@@ -66,7 +66,7 @@ test('compose: tail prints the customer’s orders', { skip }, async (t) => {
   // The agent also captures pods that other tests run on this node.
   const shopOnly = ['--where', `server.address == "${SHOP}"`]
   const tail = () => run([...services.tail.command, ...shopOnly, '-o', 'ndjson', '--count', '6'], { env: tailEnv })
-  // The first pair makes the topic. Each connection has a partition of its own, and one may be read before the other.
+  // The first pair creates the topic. The connections may have different partitions, which are read in any order.
   let pairs: { server: object; request: { method: string } }[] = []
   const methods = () => [...new Set(pairs.map(({ request }) => request.method))].sort()
   for (let tries = 0; tries < TRIES && methods().length < 2; tries += 1) {

@@ -20,7 +20,7 @@ const SESSION_MS = 3_000
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
 
-/** The broker's listeners: those of KafkaBroker, bearer tokens, an IPv6 literal, SASL without TLS. */
+/** The broker's listeners: those of KafkaBroker, and ones for bearer tokens, an IPv6 literal, and SASL without TLS. */
 function properties(): string[] {
   const listeners = [
     `PLAINTEXT://127.0.0.1:${PORT}`,
@@ -43,7 +43,7 @@ function properties(): string[] {
   ]
 }
 
-/** An unsecured JWS (RFC 7515 appendix A.5), as Kafka's own validator for tests accepts it. */
+/** An unsecured JWS (RFC 7515 appendix A.5), which Kafka's own validator for tests accepts. */
 function bearerToken(lifetimeSeconds: number): string {
   const now = Math.floor(Date.now() / 1000)
   const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -52,7 +52,7 @@ function bearerToken(lifetimeSeconds: number): string {
 
 type Sasl = Partial<Config['kafka']['sasl']>
 
-suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => {
+suite('kafka: connection and authentication with a real broker', { skip: needsKafka(), concurrency: true }, () => {
   let broker: KafkaBroker
   let passwordFile: string
   const file = (name: string, content: string): string => {
@@ -102,7 +102,7 @@ suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => 
 
   test('kafka: authenticates with OAUTHBEARER and a token renewed in its file', async () => {
     const tokenFile = file('token', bearerToken(4))
-    // As the kubelet does it: no reader sees half a token.
+    // Replace the file by a rename, like the kubelet, so that no reader sees half a token.
     const renewing = setInterval(() => renameSync(file('token.new', bearerToken(4)), tokenFile), 1_000)
     try {
       await shipForSessions('bearer-file', { brokers: [OAUTH], sasl: sasl({ mechanism: 'oauthbearer', tokenFile }) })
@@ -123,7 +123,7 @@ suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => 
     assert.equal(run.counter('shipped'), 1)
   })
 
-  test('kafka: a refused token is reported with the broker’s response, and replaced once the file changes', async () => {
+  test('kafka: a rejected token is reported with the broker’s response, and replaced once the file changes', async () => {
     const tokenFile = file('expired', bearerToken(-60))
     const kafka = { brokers: [OAUTH], sasl: sasl({ mechanism: 'oauthbearer', tokenFile }) }
     const run = shipTo(configFor(broker, 'bearer-refused', { kafka }))

@@ -1,9 +1,12 @@
-/** A gate in front of a listener of a real Kafka: while it is closed, clients find no broker, and one that runs on loses nothing. */
+/**
+ * A gate in front of a listener of a real Kafka: while it is closed, clients cannot reach the broker, which keeps
+ * running and loses nothing.
+ */
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 export class KafkaGate {
-  /** For clients. */
+  /** The port for clients. */
   readonly address: string
   readonly #port: number
   #server: Server | null = null

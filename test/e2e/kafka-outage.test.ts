@@ -9,7 +9,7 @@ import { assertOrderPerKey, configFor, keepPutting, pairNumber, readTopic, shipT
 const PORT = 21240
 const CONNECTIONS = 8
 
-/** A pause for runs that wait long: fewer pairs show the same. */
+/** A longer pause for long outages, for which fewer pairs suffice. */
 const SLOWLY_MS = 15
 
 /** Writes five pairs after each pause until stopped. */
@@ -19,14 +19,14 @@ const flow = (run: ShipperRun, pauseMs = 2): (() => Promise<number>) =>
 /** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
 const RECOVERY_MS = 60_000
 
-/** What is reported first depends on the moment: a broker that is stopping has no leader. */
+/** The first reported error depends on timing: a broker that is stopping has no leader. */
 const isAway = (run: ShipperRun): boolean =>
   run.logs.some((line) => /^(Kafka is unreachable|no partition of the topic)/.test(line))
 const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka accepts pairs again')
 
-suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
+suite('kafka: outages of a real broker', { skip: needsKafka() }, () => {
   const gate = new KafkaGate(PORT + 3)
-  /** For runs whose broker is away because the gate is closed, which takes less time than to stop and start it. */
+  /** For runs whose broker is made unreachable by the gate, which is faster than stopping and starting it. */
   const gated = { brokers: [gate.address] }
   let broker: KafkaBroker
   before(async () => {
@@ -59,7 +59,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     })
   }
 
-  test('kafka: down from the start, pairs wait; those over bufferBytes are dropped, oldest first, and counted', async () => {
+  test('kafka: while it is down from the start, pairs wait; those over bufferBytes are dropped, oldest first, and counted', async () => {
     await gate.close()
     const bufferBytes = 256 * 1024
     const run = shipTo(configFor(broker, 'purged', { kafka: gated, ship: { bufferBytes } }), { whenFull: 'drop' })
@@ -81,7 +81,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     )
   })
 
-  test('kafka: pairs that wait for an unreachable broker outlive the shipper', async () => {
+  test('kafka: pairs that wait for an unreachable broker survive a restart of the shipper', async () => {
     const topic = 'outlived'
     const run = shipTo(configFor(broker, topic, { kafka: gated }), { whenFull: 'drop' })
     const stop = flow(run)
@@ -101,7 +101,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, topic), count, true)
   })
 
-  test('kafka: a shipper that ends while it ships repeats at most the batches in flight, and loses at most one pair', async () => {
+  test('kafka: a shipper that crashes while it ships repeats at most the batches in flight, and loses at most one pair', async () => {
     const topic = 'ended-in-flight'
     const run = shipTo(configFor(broker, topic), { whenFull: 'drop' })
     const stop = flow(run)
@@ -117,7 +117,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, topic), run.counter('shipped'), true)
   })
 
-  test('kafka: down during the run, pairs over bufferBytes are dropped, oldest first; the others arrive in order', async () => {
+  test('kafka: while it is down during the run, pairs over bufferBytes are dropped, oldest first; the others arrive in order', async () => {
     const run = shipTo(configFor(broker, 'overflow', { kafka: gated, ship: { bufferBytes: 256 * 1024 } }), {
       whenFull: 'drop',
     })
@@ -149,7 +149,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assert.ok(readTopic(broker, 'aged').every((record) => pairNumber(record) === 1000))
   })
 
-  test('kafka: down at the end of the run, pairs are counted as dropped within shutdown.timeout', async () => {
+  test('kafka: if it is down at the end of the run, pairs are counted as dropped within shutdown.timeout', async () => {
     await gate.close()
     const run = shipTo(configFor(broker, 'ended', { kafka: gated }), { shutdownTimeoutMs: 500 })
     for (let number = 0; number < 50; number += 1) await run.put(number)
@@ -197,13 +197,13 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     broker.signal('SIGCONT')
     await until('Kafka is back', () => isBack(run), RECOVERY_MS)
     const count = await stop()
-    // The broker was fenced meanwhile: its controller lets it lead partitions again only some seconds later.
+    // The broker was fenced meanwhile, and leads partitions again only some seconds later.
     await until('the rest is shipped', () => run.counter('shipped') === count, RECOVERY_MS)
     await run.finish()
     assertOrderPerKey(readTopic(broker, 'frozen'), count, true)
   })
 
-  test('kafka: acks none: pairs count as shipped once they are written, and a broker’s end loses those on their way', async (t) => {
+  test('kafka: with acks none, pairs count as shipped once they are written, and a broker’s crash loses those in flight', async (t) => {
     const run = shipTo(configFor(broker, 'unacknowledged', { kafka: { acks: 'none' } }), { whenFull: 'drop' })
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
@@ -219,7 +219,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, 'unacknowledged'), 0, true)
     const lost = count - there()
     t.diagnostic(`${lost} of ${count} lost`)
-    // A broker that ends loses what it had not read; the pairs before the outage and after it are there.
+    // A broker that ends loses what it has not read; earlier and later pairs arrive.
     assert.ok(lost < count / 2, `${lost} of ${count} lost`)
   })
 

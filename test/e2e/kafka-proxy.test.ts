@@ -1,4 +1,4 @@
-/** A real Kafka behind proxies that damage its responses, break its connections, or cannot be reached by name. */
+/** A real Kafka behind proxies that corrupt its responses, break its connections, or have names that do not resolve. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,17 +26,17 @@ const PORT = 21290
 const FIRST_PROXY = PORT + 4
 /** A request in flight when the damage ends may have to wait for its timeout, and a retry waits for 2 s. */
 const RESUMED_MS = REQUEST_TIMEOUT_MS + 10_000
-/** Of the random damage, which is the same in each run. */
+/** Seed of the random damage, which is the same in each run. */
 const SEED = 7_300_631
 const CONVERSATIONS = 300
-/** A wrong address or port of a broker is tried for seconds: such a conversation is given up on. */
+/** Clients retry a wrong broker address for seconds, so each attempt is limited to this time. */
 const LATE_MS = 200
-/** Longer than any machine needs for the steps that LATE_MS bounds. */
+/** Longer than any machine takes for the steps that LATE_MS bounds. */
 const BLOCKED_MS = 10_000
-/** Length and correlation id, with which kafkajs finds the request of a response. */
+/** Length and correlation id; the latter identifies the request of a response. */
 const HEADER_BYTES = 8
 
-/** Numbers from 0 to 1, always the same ones (mulberry32). */
+/** A reproducible sequence of numbers from 0 to 1 (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {
@@ -61,16 +61,16 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   'random bytes': randomDamage(randomNumbers(SEED), 0.3),
 }
 
-/** A name that only the hosts file of a test knows. */
+/** A name that only a test's hosts file resolves. */
 const NAME = 'kafka.test'
-/** Of the proxies, after those of DAMAGES. */
+/** Ports of further proxies, after those of DAMAGES. */
 const [FEW_WRONG, HALF_CLOSED, STALLED, HOUR, NAMED] = [5, 6, 7, 8, 9]
 
-/** Puts a pair every few milliseconds, until stopped. */
+/** Produces a pair every few milliseconds until stopped. */
 const trickle = (run: ShipperRun, bodyBytes = 300): (() => Promise<number>) =>
   keepPutting(run, { burst: 1, pauseMs: 4, connections: 8, bodyBytes })
 
-suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () => {
+suite('kafka: a real broker behind a proxy', { skip: needsKafka(), concurrency: true }, () => {
   const proxies: BrokerProxy[] = []
   let broker: KafkaBroker
   before(async () => {
@@ -106,7 +106,7 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     })
   }
 
-  test(`kafka: responses with a few wrong bytes end a client’s attempt, never its thread (seed ${SEED})`, async (t) => {
+  test(`kafka: responses with corrupt bytes fail an attempt, never the thread (seed ${SEED})`, async (t) => {
     const proxy = proxies[FEW_WRONG]
     const { kafka } = configFor(broker, 'few-wrong-bytes', { kafka: { brokers: [`127.0.0.1:${proxy.port}`] } })
     await broker.createTopic(kafka.topic)
@@ -141,7 +141,7 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
       proxy.halfClose()
     }
     const before = run.counter('shipped')
-    // No request has to wait for its timeout: the end of the connection is seen at once.
+    // No request waits for its timeout, because the end of the connection is detected at once.
     await until('shipping continues', () => run.counter('shipped') > before + 20, REQUEST_TIMEOUT_MS)
     const count = await stop()
     await run.finish()
@@ -149,11 +149,11 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     assertOrderPerKey(readTopic(broker, 'half-closed'), count, true)
   })
 
-  test('kafka: acks none: a broker that stops reading is reported, and left after the timeout of a request', async () => {
+  test('kafka: with acks none, a broker that stops reading is reported, and disconnected after the request timeout', async () => {
     const proxy = proxies[STALLED]
     const config = configFor(broker, 'stalled', { kafka: { brokers: [`127.0.0.1:${proxy.port}`], acks: 'none' } })
     const run = shipTo(config, { whenFull: 'drop' })
-    // Within seconds more than sockets hold, and within the timeout less than ship.bufferBytes.
+    // Fills the sockets within seconds, and stays below ship.bufferBytes within the timeout.
     const stop = trickle(run, 10_000)
     await until('pairs are shipped', () => run.counter('shipped') > 20, RESUMED_MS)
     proxy.stall()
@@ -166,7 +166,7 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     assert.equal(run.dropped, 0)
   })
 
-  test('kafka: an hour away, with time compressed 600 times: old pairs are dropped, new ones shipped at once', async () => {
+  test('kafka: after an hour’s outage, compressed 600 times, old pairs are dropped and new ones shipped at once', async () => {
     const [maxAge, hourMs] = [500, 6_000]
     const proxy = proxies[HOUR]
     const config = configFor(broker, 'hour', {
@@ -189,12 +189,12 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     await run.finish()
     assert.equal(run.counter('shipped') + run.counter('droppedMaxAge'), count)
     assert.ok(run.counter('droppedMaxAge') > mostQueued, `${run.counter('droppedMaxAge')} dropped`)
-    // A pair is put at least every 4 ms, and twice as many may wait on a busy machine.
+    // A pair is produced at least every 4 ms, and twice as many may wait on a busy machine.
     assert.ok(
       mostQueued <= (2 * maxAge) / 4 && mostBytes < 1000 * mostQueued,
       `${mostQueued} pairs, ${mostBytes} bytes`,
     )
-    // A refused connection ends in several ways, which are one outage.
+    // Refused connections end in several ways, which are one outage.
     const reports = run.logs.filter((line) => /unreachable|has a leader|does not accept|accepts/.test(line))
     assert.equal(reports.length, 2, reports.join('\n'))
     assert.match(reports[0], /^(Kafka is unreachable|no partition)/, run.logs.join('\n'))
@@ -203,7 +203,7 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     assertOrderPerKey(readTopic(broker, 'hour'), run.counter('shipped'), true)
   })
 
-  test('kafka: a bootstrap name that resolves no more is reported, and used once it resolves', {
+  test('kafka: a bootstrap name that stops resolving is reported, and used once it resolves again', {
     skip: needs('root', 'unshare', 'libpcap'),
   }, async (t) => {
     const proxy = proxies[NAMED]
@@ -256,14 +256,14 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
         .sort(),
       numbered.sort(),
     )
-    // The broken connection, which may end in two ways, and the name.
+    // Reports of the broken connection, which may end in two ways, and of the name.
     assert.ok((errors.match(/unreachable/g)?.length ?? 0) <= 3, errors)
     assert.doesNotMatch(errors, /may require/)
     assertLaws(JSON.parse(readFileSync(summary, 'utf8')))
   })
 })
 
-/** The target of a packed pair. */
+/** The request target of a packed pair. */
 function targetOf(value: Buffer): string {
   const pair = unpackPair(value)
   if (pair instanceof Error) throw pair

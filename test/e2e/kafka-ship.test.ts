@@ -20,7 +20,7 @@ import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './k
 const skip = needsKafka()
 const hasZstd = 'zstdCompress' in zlib
 
-suite('shipping to a real Kafka', { skip }, () => {
+suite('kafka: shipping to a real broker', { skip }, () => {
   let broker: KafkaBroker
   before(async () => {
     // kafkajs reauthenticates ten seconds before the broker requires it: half a second into a connection.
@@ -47,7 +47,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.equal(run.counter('shipped'), 1)
   })
 
-  test('kafka: the kcat commands of docs/pair.md', { skip: needs('jq') }, async () => {
+  test('kafka: the kcat commands of docs/pair.md work', { skip: needs('jq') }, async () => {
     const run = shipTo(configFor(broker, 'recipes', { ship: { format: 'json' } }))
     await run.put(1)
     await run.finish()
@@ -60,16 +60,16 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.equal(commands.length, 2)
   })
 
-  suite('the consumers of docs/pair.md', { concurrency: true }, () => {
+  suite('kafka: the consumers of docs/pair.md read pairs', { concurrency: true }, () => {
     const pair = makePair(7)
     const line = `${pair.id} GET /orders/7 200`
 
-    test('kafka: Node.js', async (t) => {
+    test('in Node.js', async (t) => {
       const path = await recipeFile(broker, t, 'js', 'mjs', 'msgpack')
       assert.equal(await firstLine(t, path, process.execPath, [path]), `${line} ${BASE_MICROS + 7}`)
     })
 
-    test('kafka: Python', { skip: needs('python-msgpack') }, async (t) => {
+    test('in Python', { skip: needs('python-msgpack') }, async (t) => {
       const path = await recipeFile(broker, t, 'python', 'py', 'msgpack')
       const [command] = recipesFor(broker, 'recipe-python').match(/^kcat .*python3 .*$/m) ?? []
       assert.ok(command !== undefined)
@@ -77,7 +77,7 @@ suite('shipping to a real Kafka', { skip }, () => {
       assert.equal(printed, `${line} ${pair.response.body.length}`)
     })
 
-    test('kafka: Java', async (t) => {
+    test('in Java', async (t) => {
       const path = await recipeFile(broker, t, 'java', 'java', 'json')
       assert.equal(await firstLine(t, path, 'java', [...JVM_FLAGS, '-cp', `${KAFKA_JARS}/*`, path]), line)
     })
@@ -113,7 +113,7 @@ suite('shipping to a real Kafka', { skip }, () => {
   })
 
   for (const acks of ['none', 'leader', 'all'] as const) {
-    test(`kafka: acks ${acks}: every pair arrives, each connection in order`, async () => {
+    test(`kafka: with acks ${acks}, every pair arrives, in order for each connection`, async () => {
       const topic = `acks-${acks}`
       const run = shipTo(configFor(broker, topic, { kafka: { acks }, ship: { batchBytes: 16 * 1024 } }), { rings: 2 })
       for (let number = 0; number < 5000; number += 1) await run.put(number, { connection: number % 10 }, number % 2)
@@ -172,7 +172,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.equal(readTopic(broker, 'limited').length, 100)
   })
 
-  test('kafka: only a pair over the broker’s limit is dropped', async () => {
+  test('kafka: drops only a pair over the broker’s limit', async () => {
     await broker.createTopic('oversize')
     const run = shipTo(configFor(broker, 'oversize'), { ringBytes: 16 * 1024 * 1024 })
     for (let number = 0; number < 300; number += 1) {
@@ -189,7 +189,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assertOrderPerKey(readTopic(broker, 'oversize'), 299)
   })
 
-  test('kafka: brokers that refuse batchBytes receive smaller batches, and only pairs too large by themselves are dropped', async () => {
+  test('kafka: brokers that reject batches of batchBytes receive smaller ones, and only pairs that are too large themselves are dropped', async () => {
     await broker.createTopic('small', ['max.message.bytes=20000'])
     const run = shipTo(configFor(broker, 'small'))
     for (let number = 0; number < 2000; number += 1) {
@@ -276,7 +276,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     await broker.revoke('revoked', 'Write')
     const isReport = (line: string): boolean => line.startsWith('Kafka refuses this client')
     let count = 1
-    // The broker learns of it some time later.
+    // The broker applies the change some time later.
     for (; !run.logs.some(isReport); count += 1) {
       await run.put(count, { connection: count % 8 })
       run.flush()
@@ -393,7 +393,7 @@ function secured(broker: KafkaBroker, mechanism: 'plain' | 'scram-sha-256' | 'sc
   }
 }
 
-/** docs/pair.md, with the broker and a topic in place of those it names. */
+/** docs/pair.md, with the test's broker and topic. */
 const recipesFor = (broker: KafkaBroker, topic: string): string =>
   readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'pair.md'), 'utf8')
     .replaceAll('kafka:9092', broker.plaintext)

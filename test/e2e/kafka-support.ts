@@ -28,7 +28,7 @@ export function shipTo(config: Config, options: Partial<ShipperOptions> = {}): S
   return startShipper({ sink: kafkaSinkSpec(config, 'node-1'), bufferBytes, maxAgeMs: maxAge, ...options })
 }
 
-/** The pace of `keepPutting`: `burst` pairs of `connections` connections in turn, then a pause. */
+/** The pace of `keepPutting`: `burst` pairs, alternating between `connections` connections, then a pause. */
 export interface Pace {
   burst: number
   pauseMs: number
@@ -36,7 +36,10 @@ export interface Pace {
   bodyBytes: number
 }
 
-/** Puts pairs until stopped, at the latest after the test. @returns a function that stops it and returns their number */
+/**
+ * Produces pairs until stopped, at the latest at the end of the test. @returns a function that stops it and returns
+ * their number
+ */
 export function keepPutting(run: ShipperRun, { burst, pauseMs, connections, bodyBytes }: Pace): () => Promise<number> {
   let going = true
   const running = (async () => {
@@ -95,7 +98,7 @@ export function pairNumber({ value }: Record): number {
 }
 
 /**
- * Asserts that numbers rise per key and that there are `count` different ones (with `again`: at least).
+ * Asserts that numbers increase for each key, and that there are `count` different ones (with `again`: at least).
  *
  * @param again records may have been sent twice: repetitions are ignored
  */
@@ -109,7 +112,7 @@ export function assertOrderPerKey(records: readonly Record[], count: number, aga
     assert.ok(number > (last.get(record.key) ?? -1), `pair ${number} of ${record.key} is out of order`)
     last.set(record.key, number)
   }
-  // The broker may have accepted batches in flight when it died, without a response.
+  // When the broker was killed, it may have accepted batches in flight without responding.
   if (again) assert.ok(seen.size >= count, `${seen.size} of ${count}`)
   else assert.equal(records.length, count)
 }

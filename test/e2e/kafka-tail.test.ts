@@ -25,7 +25,7 @@ const hasZstd = 'zstdCompress' in zlib
 
 const BEGINNING: TailOptions['range'] = { from: 'beginning', partitions: null, offset: null, group: null }
 
-suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
+suite('tail: reading from a real broker', { skip: needsKafka() }, () => {
   let broker: KafkaBroker
   let outputs = 0
   const logged: string[] = []
@@ -43,7 +43,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.equal(run.counter('shipped'), to - from)
   }
 
-  /** Tails into a file. @returns the running tail, and what it has written so far */
+  /** Runs a tail that writes to a file. @returns the running tail, and what it has written so far */
   function startTail(topic: string, options: Partial<TailOptions> = {}) {
     outputs += 1
     const path = join(broker.folder, `tail-${outputs}`)
@@ -102,7 +102,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(0, 20))
   })
 
-  test('tail: some partitions, from an offset', async () => {
+  test('tail: reads some partitions from an offset', async () => {
     await broker.createTopic('parts')
     await ship('parts', 0, 300)
     const count = async (part: Partial<TailOptions['range']>): Promise<number> =>
@@ -162,7 +162,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual([seen.seen, seen.foreign, seen.failure], [3, 2, null])
   })
 
-  test('tail: from the end, prints only new pairs, until aborted', async () => {
+  test('tail: from the end, prints only new pairs until aborted', async () => {
     await ship('following', 0, 20)
     const fromEnd = { ...BEGINNING, from: 'end' } as const
     let onWait: () => void = () => {}
@@ -178,7 +178,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(100, 120))
   })
 
-  test('tail: from a time, prints pairs shipped since', async () => {
+  test('tail: from a time, prints pairs shipped since then', async () => {
     await ship('timed', 0, 20)
     await new Promise((resolve) => setTimeout(resolve, 50))
     const from = Date.now()
@@ -211,7 +211,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.equal((await startTail('grouped', { range: { ...grouped, group: 'others' } }).done).pairs, 310)
   })
 
-  test('tail: a consumer group with members is an error', async () => {
+  test('tail: reports a consumer group with members as an error', async () => {
     await ship('taken', 0, 5)
     const leave = await broker.joinGroup('taken', 'taken')
     try {

@@ -39,7 +39,7 @@ const hex = (packets: readonly Buffer[]) => packets.map((bytes) => bytes.toStrin
 const packetsOf = (capture: LiveCapture, interfaceId: number) =>
   capture.packets.filter((seen) => seen.interfaceId === interfaceId).map((seen) => seen.packet)
 
-test('af-packet: captures every TCP packet of a veth in both directions, also those larger than the MTU', {
+test('af-packet: captures every TCP packet of a veth in both directions, including those larger than the MTU', {
   skip: needs('root', 'ip', 'tcpdump'),
 }, async (t) => {
   const [left, right] = pair(t)
@@ -134,7 +134,7 @@ test('af-packet: reads frames with VLAN tags, in the bytes or removed by the ker
   ])
   const capture = new LiveCapture(interfaces)
   capture.start()
-  // Outgoing on the left with all tags in the bytes; on the right the kernel removes the outer one.
+  // On the left, outgoing frames have all tags in the bytes; on the right, the kernel removes the outer one.
   left.exec('tcpreplay', '-q', '-i', 'eth0', file)
   const counters = await capture.stop()
   for (const interfaceId of [1, 2, 3, 4]) {

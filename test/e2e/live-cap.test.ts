@@ -9,7 +9,7 @@ import { segmentOf, streamBytes } from '../support/segments.ts'
 
 // cap captures in the namespace of its process only, so these tests run on the host's loopback.
 const PORT = 21130
-/** Room for all of a test's frames, however long the capturing process has to wait for a CPU. */
+/** Enough buffer for all of a test's frames, however long the capturing process waits for a CPU. */
 const RING_BYTES = 32 * 1024 * 1024
 const skip = needs('root', 'cap')
 

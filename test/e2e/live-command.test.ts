@@ -1,4 +1,7 @@
-/** `interceptor capture` as a user runs it: it prints pairs of real traffic, and Ctrl-C ends it after all of them. */
+/**
+ * `interceptor capture` as a user runs it: it prints pairs of real traffic, and after Ctrl-C prints all remaining pairs
+ * before it ends.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,9 +14,9 @@ import { PROGRAM } from '../../rig/root.ts'
 import type { FunnelView, TargetsView, UiState } from '../../src/ui/protocol.ts'
 
 const REQUESTS = 50
-/** Longer than a thread's heartbeat may stand still (worker-slot.ts). */
+/** Longer than the heartbeat timeout (worker-slot.ts). */
 const HANG_MS = 3_500
-/** By then a thread that seems to hang would be replaced. */
+/** A thread that seems to hang would be replaced within this time. */
 const WATCHED_MS = 500
 
 async function serve(t: TestContext): Promise<number> {
@@ -32,17 +35,17 @@ function request(port: number, target: string): Promise<void> {
   })
 }
 
-/** Room for all of a test's frames, however long the capturing process has to wait for a CPU. */
+/** Enough buffer for all of a test's frames, however long the capturing process waits for a CPU. */
 const env = { ...process.env, INTERCEPTOR_CAPTURE_RING_BYTES: '32MiB', INTERCEPTOR_CAPTURE_WARM_UP: 'false' }
 
 interface Command {
   process: ChildProcess
-  /** Of the pairs so far. */
+  /** Request targets of the pairs so far. */
   targets: () => string[]
   log: () => string
 }
 
-/** A process group of its own, as a terminal makes for a command. */
+/** A separate process group, as created by a terminal. */
 function capture(t: TestContext, args: string[]): Command {
   const process_ = spawn(process.execPath, [PROGRAM, 'capture', '-o', 'ndjson', ...args], { detached: true, env })
   t.after(() => process_.kill('SIGKILL'))
@@ -62,7 +65,7 @@ function capture(t: TestContext, args: string[]): Command {
   return { process: process_, targets, log: () => log }
 }
 
-/** It captures from some moment on: sends requests until the first is seen. */
+/** Sends requests until the first one is captured, because the start of capture is not exactly known. */
 async function untilCaptured({ process: command, targets }: Command, port: number): Promise<void> {
   while (targets().length === 0) {
     assert.equal(command.exitCode, null, 'it captures')
@@ -74,7 +77,7 @@ async function untilCaptured({ process: command, targets }: Command, port: numbe
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => `/${from + index}`)
 
-/** Ends it with Ctrl-C. @returns the targets of all its pairs after the early ones */
+/** Ends the program with Ctrl-C. @returns the targets of all pairs after the first ones */
 async function interrupt({ process: command, targets }: Command): Promise<string[]> {
   process.kill(-command.pid!, 'SIGINT')
   const [code] = await once(command, 'close')
@@ -96,7 +99,7 @@ for (const source of ['af-packet', 'cap']) {
   }
 }
 
-test('capture command: stopped for longer than a hang (SIGSTOP) and continued, it loses nothing and replaces no thread', {
+test('capture command: stopped (SIGSTOP) for longer than the heartbeat timeout and continued, it loses nothing and replaces no thread', {
   skip: needs('root', 'libpcap'),
 }, async (t) => {
   const port = await serve(t)
@@ -112,7 +115,7 @@ test('capture command: stopped for longer than a hang (SIGSTOP) and continued, i
   assert.doesNotMatch(command.log(), /restarted|warning/)
 })
 
-test('ui: shows the pairs of an interface, its ledger, and what was seen there', {
+test('ui: shows the pairs of an interface, its ledger, and its traffic', {
   skip: needs('linux', 'root'),
 }, async (t) => {
   const port = await serve(t)

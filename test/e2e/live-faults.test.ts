@@ -1,4 +1,4 @@
-/** Worker threads of a live pipeline that hang, throw or run out of memory: replaced, with a ledger that balances. */
+/** Worker threads of a live pipeline that hang, throw or run out of memory are replaced, and the ledger balances. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
@@ -41,7 +41,7 @@ function thread(rig: TargetRig, role: Role): ThreadObservation | undefined {
   return rig.pipeline.observe().threads.find((of) => of.role === role)
 }
 
-/** Waits until a fault has led to another thread that works. @returns milliseconds until then */
+/** Waits until a faulty thread has been replaced by a working one. @returns milliseconds until then */
 async function untilReplaced(rig: TargetRig, role: Role, restarts: number): Promise<number> {
   const since = performance.now()
   await rig.until(() => thread(rig, role)?.restarts === restarts && thread(rig, role)?.state === 'ready', role)
@@ -53,7 +53,7 @@ for (const role of ROLES) {
     const { rig, faults, pod } = await setUp(t)
     await faults.inject(role, 'hang')
     const ms = await untilReplaced(rig, role, 1)
-    // 2.5 s to notice; the rest of 5 s, and what a busy machine adds, to start a thread.
+    // 2.5 s to detect the hang; the rest of 5 s, and a busy machine's delay, to start a thread.
     assert.ok(ms < 10_000, `${ms} ms`)
     requestHttp(pod, URL_, 10)
     await rig.until(() => rig.count('pairs.shipped') === 20)
@@ -86,7 +86,7 @@ test('faults: what a hung assembler held is counted as lost, by reason', { skip 
   assert.equal(count(ledger, 'pairs.shipped'), 60)
 })
 
-test('faults: pairs that wait for Kafka outlive the shipper, whatever ends it', { skip }, async (t) => {
+test('faults: pairs that wait for Kafka survive the shipper, whatever ends it', { skip }, async (t) => {
   const { rig, faults, pod } = await setUp(t, (config) => ({
     ...config,
     ship: { ...config.ship, sink: 'kafka' },

@@ -1,4 +1,4 @@
-/** Live capture under load: no frame is lost while there is room, and those lost for want of room are counted. */
+/** Live capture under load: no frame is lost while there is room, and frames lost for lack of room are counted. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,15 +19,15 @@ import { segmentOf } from '../support/segments.ts'
 const skip = needs('root', 'ip', 'tcpreplay')
 const FRAMES = 20_000
 const MIB = 1024 * 1024
-/** Connections that show whether all are kept. */
+/** Number of connections from which the tests detect whether all are kept. */
 const PROBE = 1000
-/** A frame has been read from the kernel's open block by then (af-packet/source.ts). */
+/** Within this time a frame is read from the kernel's open block (af-packet/source.ts). */
 const SETTLE_MS = 600
 
 const folder = mkdtempSync(join(tmpdir(), 'itl-'))
 after(() => rmSync(folder, { recursive: true }))
 
-/** Frames of a flood during which the sockets change. */
+/** Frames of a flood during which sockets are replaced. */
 const NUMBERED = 200_000
 const SWITCHES = 10
 
@@ -66,7 +66,7 @@ function frames(): string {
   return file
 }
 
-/** Of a file of Ethernet frames with IPv4 headers without options, those of connections that are kept. */
+/** The frames of kept connections, of a file of Ethernet frames with IPv4 headers without options. */
 function keptFrames(file: string, threshold: number): number {
   const bytes = readFileSync(file)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -78,7 +78,7 @@ function keptFrames(file: string, threshold: number): number {
   return kept
 }
 
-/** A veth pair without addresses of its own making traffic. */
+/** A veth pair on which the kernel itself sends nothing. */
 function vethPair(t: TestContext): [left: Namespace, right: Namespace] {
   const [left, right] = Namespace.pair()
   t.after(() => {
@@ -166,7 +166,7 @@ test('load: frames wait in the kernel while the assemblers are behind, then whol
   // The ring to the assembler has 2 MiB and is not emptied, so frames are held in the kernel's ring.
   const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], options, false, 2 * MIB)
   capture.startUnread()
-  // Reading makes room, so it begins only once the worker has had none for some time.
+  // Reading makes room, so it starts only after the worker has had no room for some time.
   const shedCounter = CAPTURE_COUNTERS.paths.indexOf('frames.dropped.shed')
   let sent = 0
   while (capture.counters[shedCounter] === 0) {
@@ -177,11 +177,11 @@ test('load: frames wait in the kernel while the assemblers are behind, then whol
   const shed = counters['frames.dropped.shed']
   const seen = counters['frames.seen']
   assert.equal(counters['frames.queued'] + shed + counters['frames.dropped.ring'], seen)
-  // The rest was shed by the kernel's filter, which counts a sample only.
+  // The rest was shed by the kernel's filter, which only counts a sample.
   assert.ok(seen + counters['frames.kernelDropped'] <= sent)
 })
 
-test('load: under lasting overload the kernel sheds; once it has ended, every connection is kept again', {
+test('load: the kernel sheds under lasting overload; afterwards every connection is kept again', {
   skip,
 }, async (t) => {
   const { left, right, file } = prepare(t)
@@ -194,7 +194,7 @@ test('load: under lasting overload the kernel sheds; once it has ended, every co
   capture.keepTaking()
   const since = performance.now()
   for (let seen = 0; seen < PROBE; ) {
-    // 5 s, and what a busy machine adds.
+    // 5 s, and a busy machine's delay.
     assert.ok(performance.now() - since < 15_000, `${seen} of ${PROBE} frames were kept`)
     const before = countOf('frames.queued')
     left.exec('tcpreplay', '-q', '-i', 'eth0', '--pps', '5000', '--limit', String(PROBE), file)
@@ -205,9 +205,9 @@ test('load: under lasting overload the kernel sheds; once it has ended, every co
   assert.ok(counters['frames.kernelShed'] > 0)
 })
 
-test('load: frames that are read seldom, because connections are shed for limits.cpu, arrive', { skip }, async (t) => {
+test('load: frames that are read rarely, because connections are shed for limits.cpu, arrive', { skip }, async (t) => {
   const { left, file } = prepare(t)
-  // The sender's end, because a busy machine may lose frames between the two. The ring holds all of them.
+  // Capture at the sender's end, because a busy machine may lose frames between the two. The ring holds all frames.
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { ringBytes: 64 * MIB, filter: 'ip' }, false)
   const keep = KEEP_ALL / 4
   capture.start(keep)
@@ -223,7 +223,7 @@ test('load: a pause of ten seconds at 1,000 frames per second of API traffic los
 }, async (t) => {
   const [left, right] = vethPair(t)
   const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: 8 * MIB, filter: 'ip' }, false)
-  // The worker starts only after the pause, which to the kernel is the same as one that stands still.
+  // The worker starts only after the pause; for the kernel this is the same as a worker that pauses.
   const report = left.exec('tcpreplay', '-i', 'eth0', '--pps', '1000', '--duration', '10', makeTrace('api', 2500).path)
   const sent = Number(/Actual: (\d+) packets/.exec(report)?.[1])
   capture.start()

@@ -22,7 +22,7 @@ const PORT = 21130
 const URL_ = `http://127.0.0.1:${PORT}/`
 const skip = needs('root', 'ip')
 
-/** Resident memory without what V8 reserves for this thread's heap, whose size depends on when it collects garbage. */
+/** Resident memory without this thread's heap, whose size depends on the time of the last garbage collection. */
 function memoryInUse(): number {
   collectGarbage()
   const { rss, heapTotal, heapUsed } = process.memoryUsage()
@@ -43,9 +43,9 @@ async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
 }
 
 /**
- * Requests one after another over one connection, with pauses that leave others a CPU, from a process of its own.
+ * Sends consecutive requests over one connection from a separate process, with pauses that leave the CPU to others.
  *
- * @returns ends it; resolves with how many
+ * @returns a function that ends it and resolves with their number
  */
 async function keepRequesting(namespace: Namespace): Promise<() => Promise<number>> {
   const script = `const http = require('http'), agent = new http.Agent({ keepAlive: true })
@@ -156,7 +156,7 @@ test('targets: adding a captured target updates it, and its pairs show the chang
   )
   requestHttp(pod, URL_, 1)
   await rig.until(() => rig.count('pairs.shipped') === 2)
-  // Requests hold up this thread, and with it what it was just asked for.
+  // Requests block this thread, and with it the pending change.
   rig.pipeline.update(named('third', targetOf(pod, 'lo', { excludePorts: [PORT] })))
   await Promise.resolve()
   requestHttp(pod, URL_, 1)

@@ -1,4 +1,4 @@
-/** `interceptor capture` on the interface where a tunnel's packets arrive: a port mirror, an overlay. */
+/** `interceptor capture` on the interface where a tunnel's packets arrive: a port mirror or an overlay. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import { TcpScript } from '../support/tcp-script.ts'
 const ETHERNET_BYTES = 14
 const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
-/** The packets of one exchange on a connection of its own. */
+/** The packets of one exchange on a separate connection. */
 const exchange = (target: string, port: number): Uint8Array[] =>
   encodeFrames(
     new TcpScript({ clientIsn: port * 100_000, serverIsn: port * 90_000 })
@@ -54,7 +54,7 @@ async function assertCaptured(t: TestContext, frames: Uint8Array[], args: string
     assert.equal(program.exitCode, null, log)
     await Promise.race([once(program.stderr, 'data'), once(program, 'close')])
   }
-  // From here on nothing may be lost, although the threads still start.
+  // From now on nothing may be lost, although the threads are still starting.
   left.exec('tcpreplay', '-q', '-i', 'eth0', file)
   program.kill('SIGINT')
   await once(program, 'close')

@@ -1,6 +1,6 @@
 /**
- * Captures `lo` of the namespaces named on the command line, all at once, prints their cost as JSON, and exits. A
- * process of its own, so that its memory is the pipeline's alone.
+ * Captures `lo` in all namespaces named on the command line, prints the cost as JSON, and exits. It is a separate
+ * process, so that its memory is only the pipeline's.
  */
 import { readFileSync } from 'node:fs'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -8,7 +8,7 @@ import { createLogger } from '../../src/log/logger.ts'
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { descriptors, targetOf } from '../support/target-rig.ts'
 
-/** What the program writes. Bytes. */
+/** The program's output. Bytes. */
 export interface Taken {
   captured: number
   /** Resident, without the kernel's rings. */
@@ -20,10 +20,10 @@ export interface Taken {
 }
 
 const KIB = 1024
-/** Until what was needed to begin has been given back. */
+/** Time until start-up memory has been released. */
 const SETTLE_MS = 6000
 
-/** Resident bytes of this process's mappings, and of those of them that are packet rings. */
+/** Resident bytes of this process's mappings, and of its packet rings. */
 function resident(): { all: number; rings: number } {
   const sum = { all: 0, rings: 0 }
   for (const mapping of readFileSync('/proc/self/smaps', 'latin1').split(/\n(?=[0-9a-f]+-)/)) {
@@ -43,7 +43,7 @@ const pipeline = startPipeline({
     // As many threads as on a small node, regardless of this machine's CPUs.
     capture: { ...capture, maxWorkers: 2 },
     assemble: { ...defaults.assemble, workers: 1 },
-    // A broker that is not there: everything of shipping is loaded all the same.
+    // An absent broker: the shipping code is loaded nevertheless.
     ship: { ...ship, sink: 'kafka' },
     kafka: { ...kafka, brokers: ['127.0.0.1:1'] },
   },

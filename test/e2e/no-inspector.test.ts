@@ -8,7 +8,7 @@ import { start } from '../cli/support.ts'
 
 const skip = needs('linux', 'ip')
 const TRIES = 12
-/** Side by side: a try waits for a second. */
+/** In parallel, because each try waits for a second. */
 const LANES = 3
 const SIGUSR1 = 10
 
@@ -18,7 +18,9 @@ const listens = (pid: number): string[] =>
     .split('\n')
     .filter((line) => line.includes(`pid=${pid},`))
 
-/** Waits until a process handles SIGUSR1: Node.js does from its first moments on. Before, the signal would end it. */
+/**
+ * Waits until Node.js handles SIGUSR1, which it does soon after the start. Before, the signal would end the process.
+ */
 async function handlesSignal(pid: number): Promise<void> {
   for (;;) {
     const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
@@ -27,9 +29,9 @@ async function handlesSignal(pid: number): Promise<void> {
   }
 }
 
-test('main: SIGUSR1 opens no port, whenever it is sent after the start', { skip }, async (t) => {
+test('main: SIGUSR1 never opens a port, whenever it is sent after the start', { skip }, async (t) => {
   const check = async (attempt: number): Promise<void> => {
-    // It reads standard input, and so stays until that ends.
+    // The program reads standard input, and so runs until that ends.
     const child = start(['read', '-'])
     t.after(() => child.kill('SIGKILL'))
     const pid = child.pid ?? 0

@@ -1,4 +1,4 @@
-/** Three brokers that pass the leadership of partitions to each other while pairs are shipped. */
+/** Partitions change their leaders among three brokers while pairs are shipped. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,14 +10,14 @@ const TOPIC = 'led-in-turn'
 /** Three ports for each broker. */
 const PORT = 21920
 const RECOVERY_MS = 60_000
-/** The controller gives leadership back to the first replica as soon as it can take it. */
+/** The controller returns leadership to the preferred replica as soon as possible. */
 const PROPERTIES = [
   'leader.imbalance.check.interval.seconds=1',
   'leader.imbalance.per.broker.percentage=0',
   'replica.lag.time.max.ms=5000',
 ]
 
-suite('partitions whose leaders move', { skip: needsKafka() }, () => {
+suite('kafka: partitions with changing leaders', { skip: needsKafka() }, () => {
   const brokers: KafkaBroker[] = []
   before(async () => {
     const first = new KafkaBroker({ port: PORT, properties: PROPERTIES })
@@ -35,7 +35,7 @@ suite('partitions whose leaders move', { skip: needsKafka() }, () => {
   /** The leaders as the first broker knows them. */
   const leaders = (): Promise<number[]> => brokers[0].leaders(TOPIC)
 
-  test('leaders: that move among three brokers, by orderly ends, crashes and returns, cost no pair and no order', async (t) => {
+  test('leaders: shutdowns, crashes and restarts of three brokers lose no pair, and keep the order', async (t) => {
     const addresses = brokers.map(({ plaintext }) => plaintext)
     const config = configFor(brokers[0], TOPIC, { kafka: { brokers: addresses, acks: 'all' } })
     const run = shipTo(config, { whenFull: 'drop' })
@@ -71,7 +71,7 @@ suite('partitions whose leaders move', { skip: needsKafka() }, () => {
       await untilAsync('its partitions are led by others', async () => !(await leaders()).includes(id))
       t.diagnostic(`${signal}: 1,000 more pairs after ${await shippingContinues()} ms`)
       await brokers[index].start()
-      // No broker ends now: leadership alone moves back.
+      // No broker ends here: only leadership moves back.
       await untilAsync('it leads again', async () => String(await leaders()) === String(beforeAll))
       t.diagnostic(`back: 1,000 more pairs after ${await shippingContinues()} ms`)
     }

@@ -1,6 +1,6 @@
 /**
- * Floods through a program that may use 256 MiB, as the chart divides them: no out-of-memory kill, nearly all good pairs
- * while the flood lasts, and every one after it.
+ * Floods in a program limited to 256 MiB, divided as by the chart: no out-of-memory kill, nearly all good pairs during
+ * the flood, and all of them after it.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,12 +17,12 @@ import { assertLaws } from '../support/ledger.ts'
 
 const MIB = 2 ** 20
 const LIMIT_BYTES = 256 * MIB
-/** What the chart derives from that limit. */
+/** Settings that the chart derives from that limit. */
 const HEAP = '--max-old-space-size=64'
 const SETTINGS = ['limits.memory=128MiB', 'ship.bufferBytes=32MiB'].flatMap((setting) => ['--set', setting])
 /** Good exchanges after each flood, while its connections stay open. */
 const AFTER = 1_000
-/** Of the largest floods, what fills the memory several times. */
+/** Connections of the largest floods, which fill the memory several times. */
 const LEAST: Readonly<Record<string, Partial<Flood>>> = {
   '10,000 uploads over the limit': { turns: 2 },
   '1,000 bodies of 900 KB at the same time': { connections: 300 },
@@ -31,7 +31,7 @@ const LEAST: Readonly<Record<string, Partial<Flood>>> = {
 
 const BOMB = gzipSync(Buffer.alloc(16 * MIB))
 const RESPONSE_HEAD = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${BOMB.length}\r\n\r\n`
-/** Whole exchanges, whose bodies the output tries to decode. */
+/** Complete exchanges whose bodies the output tries to decode. */
 const BOMBS: Flood = {
   name: '1,000 gzip bombs of 16 MiB',
   goal: 0.95,
@@ -42,7 +42,7 @@ const BOMBS: Flood = {
   after: AFTER,
 }
 
-/** As many connections as `limits.flows` allows, three times, each with something that few connections have. */
+/** Three times as many connections as `limits.flows`, each with a property that needs an additional record. */
 const rare = (name: string, opens: Flood['opens']): Flood => ({
   name: `300,000 connections, each with ${name}`,
   goal: 0.999,
@@ -67,7 +67,7 @@ const RARE: readonly Flood[] = [
   rare('half a SOCKS handshake', sends(`\x05\xff${'m'.repeat(200)}`)),
 ]
 
-/** @returns the command that runs another one in a control group with the limit, where there can be one */
+/** @returns a command prefix that runs a program in a control group with the limit, if this machine permits one */
 function limited(t: TestContext): string[] {
   const group = memoryGroup(`interceptor-floods-${process.pid}`)
   if (group === null) return []
@@ -89,7 +89,7 @@ for (const flood of [...FLOODS, BOMBS, ...RARE].map((flood) => ({ ...flood, ...L
     const good = writeFlood(trace, flood)
     const read = ['read', '-q', '-o', 'ndjson', '--all', ...SETTINGS, '--summary', summary, trace]
     const [program, ...args] = [...limited(t), process.execPath, HEAP, PROGRAM, ...read]
-    // It throws unless the exit code is 0, as after an out-of-memory kill.
+    // Throws unless the exit code is 0, which it is not after an out-of-memory kill.
     const { stdout, peakRssMiB, wallMs } = await runProgram([program, ...args])
     const found = goodPairs(stdout)
     assertLaws(JSON.parse(readFileSync(summary, 'utf8')) as Ledger)

@@ -112,7 +112,7 @@ test('every format: never throws, whatever the bytes', () => {
   )
 })
 
-/** A megabyte of nested arrays, control sequences and HTML everywhere, bytes that are no UTF-8. */
+/** A megabyte of nested arrays, control sequences and HTML everywhere, and bytes that are not UTF-8. */
 const HOSTILE: readonly Pair[] = [
   Buffer.from('['.repeat(500_000) + ']'.repeat(500_000)),
   Buffer.from([0x7b, 0xff, 0xfe, 0x1b, 0x5b, 0x32, 0x4a]),
@@ -128,7 +128,7 @@ const HOSTILE: readonly Pair[] = [
   return samplePair({ request: { ...evil, target: `/${text}` }, response: { ...evil, reason: text } })
 })
 
-/** Bytes that look like the start of a pair, JSON of something else, a truncated pair. */
+/** Bytes that look like the start of a pair, other JSON, and a truncated pair. */
 const FOREIGN = [
   Buffer.alloc(0),
   Buffer.from('{"v":1}'),
@@ -147,13 +147,13 @@ for (const name of ['text', 'tsv', 'curl', 'routes'] as const) {
 }
 
 for (const name of ['ndjson', 'json', 'har', 'routes', 'openapi'] as const) {
-  test(`${name}: hostile pairs give a valid document`, () => {
+  test(`${name}: hostile pairs yield a valid document`, () => {
     const text = writePairs(name, [...HOSTILE], { top: { ...TABLE, json: true }, examples: true })
     for (const line of name === 'ndjson' ? text.split('\n').slice(0, -1) : [text]) JSON.parse(line)
   })
 }
 
-test('every format: a record that is no pair is an error, and nothing is written for it', () => {
+test('every format: a record that is not a pair is an error, and nothing is written for it', () => {
   for (const name of [...OUTPUT_FORMATS, 'routes', 'openapi'] as const) {
     if (name === 'none') continue
     const format = createFormat(name, { ...OPTIONS, top: TABLE })

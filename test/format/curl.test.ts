@@ -38,16 +38,16 @@ interface Arrived {
   method: string | undefined
   url: string | undefined
   headers: IncomingHttpHeaders
-  /** As sent, in pairs. */
+  /** Header fields as sent, as name-value pairs. */
   fields: readonly Header[]
   body: Buffer
 }
 
 const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url))
-/** Fields that curl makes itself. */
+/** Fields that curl generates itself. */
 const OWN = ['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'keep-alive', 'upgrade']
 
-/** The recorded pairs whose requests differ in more than values. */
+/** Recorded pairs, one for each set of requests that differ only in values. */
 async function recordedPairs(): Promise<Uint8Array[]> {
   const captures = readdirSync(FIXTURES).filter((name) => name.endsWith('.pcap.gz'))
   const { stdout } = await run(['read', '--all', '-q', '-o', 'ndjson', ...captures.map((name) => join(FIXTURES, name))])
@@ -64,7 +64,7 @@ interface PairJson {
   request: { method: string; target: string; headers: Header[]; body: string }
 }
 
-/** What of a request has to arrive. Fields of a body that was decoded, and of the connection, are curl's own. */
+/** The parts of a request that must arrive. Fields about a decoded body and about the connection are curl's own. */
 function expected(pair: Pair) {
   decodeBodies(pair)
   const { method, target, headers, body, decoded } = pair.request
@@ -76,7 +76,7 @@ const sentFields = (headers: readonly Header[], decoded = false): Header[] =>
     ([name]) => !OWN.includes(name.toLowerCase()) && !(decoded && name.toLowerCase() === 'content-encoding'),
   )
 
-test('curl: nothing of a pair reaches the terminal as a control character', () => {
+test('curl: prints no control character of a pair to the terminal', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must be absent
@@ -98,7 +98,7 @@ suite('curl: run in a shell', { skip: missing() }, () => {
   before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
   after(() => server.close())
 
-  /** Pastes commands into one shell. */
+  /** Runs the commands in one shell. */
   async function paste(commands: string, curlHome = '/nowhere'): Promise<Arrived[]> {
     const before = arrived.length
     const shell = spawn('bash', { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, CURL_HOME: curlHome } })
@@ -144,14 +144,14 @@ suite('curl: run in a shell', { skip: missing() }, () => {
     }
   })
 
-  test('sends targets as they were, though a URL would have them escaped', async () => {
+  test('sends targets unchanged, although a URL would escape them', async () => {
     for (const target of ['*', '/a"b{c}|d^`e', '/x#y', '/a/./b', '/q=<>', '/a\\b']) {
       const { url } = await send({ method: 'OPTIONS', target, body: Buffer.alloc(0) })
       assert.equal(url, target)
     }
   })
 
-  test('sends what a proxy received to that proxy', async () => {
+  test('sends requests that a proxy received to that proxy', async () => {
     const { port } = server.address() as AddressInfo
     const pair = samplePair({
       server: { address: '127.0.0.1', port, pod: null },
@@ -184,7 +184,7 @@ suite('curl: run in a shell', { skip: missing() }, () => {
     assert.deepEqual([url, headers['x-tunnel'], headers['user-agent']], ['shop.test:443', '1', undefined])
   })
 
-  test('sends the recorded requests of all captures as they were', async (t) => {
+  test('sends the recorded requests of all captures unchanged', async (t) => {
     const home = mkdtempSync(join(tmpdir(), 'curl-'))
     t.after(() => rmSync(home, { recursive: true }))
     const { port } = server.address() as AddressInfo
@@ -196,7 +196,7 @@ suite('curl: run in a shell', { skip: missing() }, () => {
       const pair = readPair(bytes) as Pair
       const { method, target, headers } = pair.request
       const isProxied = method === 'CONNECT' || !/^[/*]/.test(target)
-      // Methods that the server of this test does not know, and bytes that a pair does not tell apart.
+      // Skips methods that this test's server does not know, and bytes that a pair does not distinguish.
       if (isProxied || !METHODS.includes(method) || !/^[ -~]*$/.test(JSON.stringify(headers))) continue
       commands.push(format.pair(bytes) as string)
       wanted.push(expected(pair))

@@ -13,7 +13,7 @@ function print(name: 'text' | 'tsv', pairs: Pair[], fields?: string[], width: nu
   return [format.begin(), ...pairs.map((pair) => format.pair(packPair(pair))), format.end()].join('')
 }
 
-test('tsv: a heading, then a line per pair with as many values, whatever the pair', () => {
+test('tsv: writes a heading, then a line with as many values for any pair', () => {
   const fields = [
     'time',
     'request.target',
@@ -34,7 +34,7 @@ test('tsv: a heading, then a line per pair with as many values, whatever the pai
   )
 })
 
-test('tsv: has usual fields without --fields, and escapes tabs and line breaks', () => {
+test('tsv: writes the usual fields without --fields, and escapes tabs and line breaks', () => {
   const [heading, line] = print('tsv', [samplePair({ request: { target: '/a\tb\\c\nd' } })]).split('\n')
   assert.match(heading ?? '', /^time\tclient\.address\t/)
   assert.ok(line?.includes('\tPOST\t/a\\tb\\\\c\\nd\t200\t0.554'))
@@ -48,7 +48,7 @@ test('text: --fields aligns columns and marks empty ones', () => {
   )
 })
 
-test('text: --fields cuts lines to the terminal and escapes what it would interpret', () => {
+test('text: --fields truncates lines to the terminal’s width and escapes what it would interpret', () => {
   const line = print(
     'text',
     [samplePair({ request: { target: `/\x1b[2J${'a'.repeat(100)}` } })],

@@ -1,6 +1,6 @@
 /**
  * JSON Schema of HTTP Archive 1.2, written from the specification (http://www.softwareishard.com/blog/har-12-spec/).
- * Fields that it does not call optional are required; names of fields that it does not define begin with an underscore.
+ * Fields that it does not call optional are required; fields that it does not define must begin with an underscore.
  */
 const text = { type: 'string' }
 const count = { type: 'integer', minimum: -1 }

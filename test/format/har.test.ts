@@ -118,7 +118,7 @@ test('har: writes binary bodies in base64 and marks them', () => {
   assert.deepEqual(response.content, { size: 2, mimeType: 'application/json', text: '/wA=', encoding: 'base64' })
 })
 
-test('har: reports what compression saved for a decoded body', () => {
+test('har: reports the bytes that compression saved for a decoded body', () => {
   const body = gzipSync('x'.repeat(1000))
   const headers: Header[] = [['Content-Encoding', 'gzip']]
   const { response } = entryOf(samplePair({ response: { headers, body, bodySize: body.length } }))

@@ -32,7 +32,7 @@ test('indentJson: keeps numbers, escapes and duplicate keys as sent', () => {
   ])
 })
 
-test('indentJson: indents a text that is cut anywhere', () => {
+test('indentJson: indents a text that is truncated anywhere', () => {
   const text = '{"a": [1, {"b": "c\\"d"}], "e": {}}'
   for (let length = 0; length <= text.length; length++) {
     const cut = text.slice(0, length)

@@ -1,4 +1,4 @@
-/** Lines of pairs that follow each other, against a model of their columns. */
+/** Lines of consecutive pairs, against a model of their columns. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
@@ -11,7 +11,7 @@ import { anyPair, samplePair } from '../pair/samples.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 
 const PLAIN = pc.createColors(false)
-/** Of the columns before the method: time, client with its arrow, server. */
+/** Widths of the columns before the method: time, client with its arrow, server. */
 const FIRST_WIDTHS = [12, 17, 15]
 const GAP = 2
 
@@ -47,7 +47,7 @@ test('PairLine: without a limit each column begins behind the widest texts so fa
   )
 })
 
-test('PairLine: on a terminal no line is wider than it, and the target has 20 columns while anything can be left out', () => {
+test('PairLine: no line is wider than the terminal, and the target has 20 columns while other columns can be left out', () => {
   fc.assert(
     fc.property(
       fc.array(anyPair, { minLength: 1, maxLength: 4 }),
@@ -66,7 +66,7 @@ test('PairLine: on a terminal no line is wider than it, and the target has 20 co
   )
 })
 
-test('PairLine: columns are left out one after the other as the terminal is narrower, the status never', () => {
+test('PairLine: narrower terminals leave out more columns, but never the status', () => {
   const pair = samplePair({ flags: ['midstream'], request: { target: `/${'x'.repeat(300)}` } })
   const marks = {
     types: 'json → json',
@@ -82,7 +82,7 @@ test('PairLine: columns are left out one after the other as the terminal is narr
   for (let width = 200; width >= 26; width--) {
     const line = new PairLine(PLAIN, width).format(pair)
     const now = Object.values(marks).map((mark) => line.includes(mark))
-    // From the first that is shown on, all are: they are in the order in which they are left out.
+    // Columns are ordered by when they are left out: all after the first shown one are shown.
     assert.deepEqual(now, [...now].sort(), `${width}: ${line}`)
     const count = now.filter(Boolean).length
     assert.ok(count === shown || count === shown - 1, `${width} columns: ${line}`)
@@ -94,7 +94,7 @@ test('PairLine: columns are left out one after the other as the terminal is narr
   assert.equal(shown, 0)
 })
 
-test('PairLine: colors change neither texts nor places, and show the class of the status', () => {
+test('PairLine: colours change neither texts nor positions, and show the class of the status', () => {
   const colors = pc.createColors(true)
   const painted = new PairLine(colors, 120)
   const plain = new PairLine(PLAIN, 120)

@@ -14,7 +14,7 @@ const format = (top: Partial<TopOptions>, width: number | null = null) =>
 
 const asked = (host: string) => packPair(samplePair({ request: { headers: [['Host', host]] } }))
 
-/** The lines on a terminal after a table was drawn there. */
+/** The lines on a terminal after a table was drawn. */
 const drawn = (text: string): string[] => {
   assert.ok(text.startsWith(HOME), JSON.stringify(text))
   return text.slice(HOME.length).replaceAll('\x1b[K', '').replaceAll('\x1b[J', '').split('\n')
@@ -27,12 +27,12 @@ test('routes: on a terminal the table is drawn at most once a second, with the r
   assert.equal(table.pair(asked('b')), '')
   assert.equal(table.pair(asked('b')), '')
   const end = drawn(table.end())
-  // The final table has every row, each cut to the terminal.
+  // The final table has every row, each truncated to the terminal's width.
   assert.equal(end.filter((line) => line !== '').length, 3)
   for (const line of end) assert.ok(line.length <= 40, line)
 })
 
-test('routes: a table on a terminal follows its view at once, and pairs before count', () => {
+test('routes: a table on a terminal applies a changed view at once, also to earlier pairs', () => {
   const shared = TopView.allocate('host', 'requests', 5, 100)
   const view = new TopView(shared)
   const table = format({ view: shared }, 100)
@@ -51,7 +51,7 @@ test('routes: a table on a terminal follows its view at once, and pairs before c
   assert.match(drawn(table.tick?.() ?? '')[2], /^ *4 .* 200$/)
 })
 
-test('routes: the names of groups have room in narrow terminals, and no more lines are drawn than fit', () => {
+test('routes: group names have room in narrow terminals, and only as many lines are drawn as fit', () => {
   const name = 'a-name-of-many-characters.test'
   const headingsIn = (width: number): string[] => {
     const table = format({}, width)
@@ -68,7 +68,7 @@ test('routes: the names of groups have room in narrow terminals, and no more lin
   for (const line of lines) assert.ok(line.length <= 10, line)
 })
 
-test('routes: groups without a row of their own are counted under other, and a line reports them', () => {
+test('routes: groups beyond the bound are counted under other, and a line reports them', () => {
   const shared = TopView.allocate('host', 'requests', 6, 100)
   const table = format({ view: shared }, 100)
   for (let i = 0; i < 1010; i++) table.pair(asked(`h${i}`))
@@ -80,7 +80,7 @@ test('routes: groups without a row of their own are counted under other, and a l
   ])
 })
 
-test('routes: pairs that the source did not show are in the table and in its JSON', () => {
+test('routes: table and JSON report pairs that the source did not show', () => {
   const table = format({ json: true })
   table.pair(asked('a'))
   table.notShown?.(2)
@@ -91,13 +91,13 @@ test('routes: pairs that the source did not show are in the table and in its JSO
   assert.match(text.end(), /\n7 pairs are not counted: they arrived faster than this program read them\n$/)
 })
 
-test('routes: nothing from the wire reaches the terminal unescaped', () => {
+test('routes: escapes everything from the wire for the terminal', () => {
   const table = format({})
   table.pair(asked('\x1b]0;title\x07'))
   assert.match(table.end(), / \\x1b\]0;title\\x07\n$/)
 })
 
-test('routes: a record that is not a pair is refused, and no pairs are an empty table', () => {
+test('routes: rejects a record that is not a pair, and prints an empty table without pairs', () => {
   assert.ok(format({}).pair(Buffer.from('{"v":1}')) instanceof Error)
   assert.equal(format({}).end().trimEnd().split('\n').length, 1)
   assert.deepEqual((JSON.parse(format({ json: true }).end()) as { rows: unknown[] }).rows, [])

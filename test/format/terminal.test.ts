@@ -31,7 +31,7 @@ test('columns: counts two for wide characters, none for combining ones', () => {
   for (const [text, expected] of cases) assert.equal(columns(text), expected, text)
 })
 
-test('cut: keeps to the width and marks what is missing', () => {
+test('cut: truncates to the width and marks the truncation', () => {
   assert.equal(cut('abcdef', 6), 'abcdef')
   assert.equal(cut('abcdef', 5), 'abcd…')
   assert.equal(cut('日本語', 4), '日…')
@@ -51,7 +51,7 @@ test('pad: pads on either side and keeps longer texts', () => {
   assert.equal(pad('abc', 2), 'abc')
 })
 
-test('safeRows: keeps to the width, escapes, and loses nothing', () => {
+test('safeRows: wraps at the width, escapes, and loses nothing', () => {
   const texts = (text: string, width: number) => Array.from(safeRows(text, width), (row) => row.text)
   assert.deepEqual(texts('', 10), [''])
   assert.deepEqual(texts('a日本', 2), ['a', '日', '本'])

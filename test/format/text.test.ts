@@ -70,7 +70,7 @@ test('text: prints IPv6 addresses in brackets, pods by name, flags last', () => 
   assert.match(line, / one two$/)
 })
 
-test('text: keeps to the terminal’s width and truncates the target first', () => {
+test('text: stays within the terminal’s width and truncates the target first', () => {
   const [line] = print([samplePair({ request: { target: `/${'x'.repeat(200)}` } })], { width: 140 })
   assert.equal(columns(line), 140)
   assert.match(line, /x… {2}200 +554µs .* json → json$/)

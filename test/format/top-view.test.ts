@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TopView } from '../../src/format/top-view.ts'
 
-test('TopView: what one thread sets, another reads, and every change shows', () => {
+test('TopView: another thread reads what one has set, and detects every change', () => {
   const shared = TopView.allocate('client', 'p95', 24, 80)
   const [main, drawing] = [new TopView(shared), new TopView(shared)]
   assert.deepEqual([drawing.by, drawing.sort, drawing.paused, drawing.filter], ['client', 'p95', false, ''])
@@ -31,7 +31,7 @@ test('TopView: what one thread sets, another reads, and every change shows', () 
   assert.deepEqual([drawing.rows, drawing.columns], [50, 200])
 })
 
-test('TopView: a filter is cut where there is no room, and a shorter one replaces it', () => {
+test('TopView: truncates a filter that is too long, and a shorter one replaces it', () => {
   const view = new TopView(TopView.allocate('route', 'requests', 24, 80))
   view.filter = 'x'.repeat(1000)
   assert.equal(view.filter, 'x'.repeat(256))

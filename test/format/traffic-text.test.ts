@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectionsText, mostFrequent, reasonsText } from '../../src/format/traffic-text.ts'
 
-test('traffic text: connections by protocol, with server names, and what HTTP/1 became', () => {
+test('traffic text: lists connections by protocol with server names, and outcomes of HTTP/1 exchanges', () => {
   const names = { serverNames: {}, protocols: {} }
   for (const [text, counts] of [
     ['0', { ...names, connections: {} }],
@@ -21,7 +21,7 @@ test('traffic text: connections by protocol, with server names, and what HTTP/1 
   }
 })
 
-test('traffic text: the three most frequent names, and reasons with the largest first', () => {
+test('traffic text: lists the three most frequent names, and reasons in descending order', () => {
   assert.equal(mostFrequent(' to ', { d: 1, a: 20, b: 12, c: 7, e: 1 }), ' to a, b, c and 2 more')
   assert.equal(mostFrequent(' to ', {}), '')
   assert.equal(reasonsText({ path: 2, status: 1000 }), '1,002: status 1,000, path 2')

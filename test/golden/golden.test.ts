@@ -1,6 +1,6 @@
 /**
- * Every golden capture through the real program, once: each pair it emits is one the server logged, and each exchange
- * that the capture holds whole is emitted; tshark agrees; the pairs have the promised forms. The ledger's laws hold
+ * Every golden capture is read once by the real program: each emitted pair was logged by the server, each exchange that
+ * the capture contains completely is emitted, tshark agrees, pairs match their schema, and the ledger's laws hold
  * exactly.
  */
 import assert from 'node:assert/strict'
@@ -14,11 +14,11 @@ import { assertLaws } from '../support/ledger.ts'
 import { assertPairForms } from './pair-forms.ts'
 import { assertAgreesWithTshark } from './tshark.ts'
 
-/** This capture contains no pair on purpose. */
+/** This capture intentionally contains no pair. */
 const WITHOUT_PAIRS = 'not-http'
 
 const runs = new Map<string, Promise<Run>>()
-/** The program's reading of a capture: a test that runs alone starts it. */
+/** The program's result for a capture, started by the first test that needs it. */
 function runOf(name: string): Promise<Run> {
   const run = runs.get(name) ?? readCapture([captureFile(name)])
   runs.set(name, run)
@@ -26,7 +26,7 @@ function runOf(name: string): Promise<Run> {
 }
 
 for (const name of goldenNames()) {
-  test(`golden: ${name} gives the pairs that the server logged`, async () => {
+  test(`golden: ${name} yields the pairs that the server logged`, async () => {
     const run = await runOf(name)
     assert.equal(run.code, 0, run.stderr)
     assert.deepEqual(compare(expectedOf(name), run.pairs), { others: [], missing: [] })

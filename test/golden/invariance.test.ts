@@ -1,5 +1,5 @@
 /**
- * The same traffic in other frames gives the same pairs, and traffic with parts missing gives some of them, never
+ * The same traffic in other frames yields the same pairs, and traffic with missing parts yields some of them, and never
  * others. The seed is in the titles: INVARIANCE_SEED=N sets it, INVARIANCE_ROUNDS=N tries N seeds from there on.
  */
 import assert from 'node:assert/strict'
@@ -15,7 +15,7 @@ const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'l
 const ROUNDS = Number(process.env['INVARIANCE_ROUNDS'] ?? 2)
 const SEED = Number(process.env['INVARIANCE_SEED'] ?? 1)
 
-/** How far apart the ports of two rounds are: no difference of two server ports in the captures is a multiple of it. */
+/** Distance of the ports of two rounds: no difference between two server ports in the captures is a multiple of it. */
 const PORT_STEP = 137
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-invariance-'))
@@ -49,7 +49,7 @@ const withId = (pair: Emitted): string => `${pair.id} ${textOf(pair)}`
 
 type Edit = (file: edit.CaptureFile, chance: () => number) => edit.CaptureFile
 
-/** Edits that lose nothing: the same pairs with the same ids. */
+/** Edits without loss: they yield the same pairs with the same ids. */
 const LOSSLESS: Record<string, Edit> = {
   'in segments of up to 40 bytes': (file, chance) => edit.resegment(file, () => 1 + Math.floor(chance() * 40)),
   'in segments of up to 1400 bytes': (file, chance) => edit.resegment(file, () => 1 + Math.floor(chance() * 1400)),
@@ -65,7 +65,7 @@ const LOSSLESS: Record<string, Edit> = {
   'as IPv6': (file) => edit.toIpv6(file),
 }
 
-/** Edits that lose parts: some of the pairs, never others. */
+/** Edits with loss: they yield some of the pairs, and never others. */
 const LOSSY: Record<string, Edit> = {
   'with 2 % of the frames missing': (file, chance) => edit.drop(file, 0.02, chance),
   'with 20 % of the frames missing': (file, chance) => edit.drop(file, 0.2, chance),
@@ -85,11 +85,11 @@ const LOSSY: Record<string, Edit> = {
     ),
 }
 
-/** One edit of a capture with one seed, on ports of its own. */
+/** One edit of a capture with one seed, on its own ports. */
 interface Variant {
   how: string
   file: edit.CaptureFile
-  /** The pairs of the original on those ports. */
+  /** The pairs of the original capture, on those ports. */
   known: string[]
   isLossless: boolean
 }
@@ -111,7 +111,7 @@ async function variantsOf(name: string): Promise<Variant[]> {
 }
 
 interface Differences {
-  /** Pairs that are emitted and not known, or more often than known. */
+  /** Pairs that are emitted but not expected, or more often than expected. */
   others: string[]
   /** Pairs of the lossless variants that are not emitted. */
   missing: string[]
@@ -139,19 +139,19 @@ async function differences(variants: readonly Variant[]): Promise<Differences> {
 }
 
 for (const name of CAPTURES) {
-  test(`invariance: ${name} gives the same pairs in other frames, and no others with frames missing (seed ${SEED})`, async () => {
+  test(`invariance: ${name} yields the same pairs in other frames, and no others with missing frames (seed ${SEED})`, async () => {
     const found = await differences(await variantsOf(name))
     assert.deepEqual(found, { others: [], missing: [], lossyEmitted: true })
   })
 }
 
-test('invariance: raw IP gives the same pairs', async () => {
+test('invariance: raw IP yields the same pairs', async () => {
   const run = await runOf(edit.writePcap(edit.rawIp(edit.readPcap(captureFile('go')))))
   assert.deepEqual(linesOf(run.pairs, withId), linesOf((await originalOf('go')).pairs, withId))
 })
 
 for (const by of [0x7fffffff, 0xfffff000]) {
-  test(`invariance: sequence numbers moved by ${by} give the same pairs`, async () => {
+  test(`invariance: sequence numbers shifted by ${by} yield the same pairs`, async () => {
     const run = await runOf(edit.writePcap(edit.moveSequences(edit.readPcap(captureFile('go')), by)))
     assert.deepEqual(linesOf(run.pairs, textOf), linesOf((await originalOf('go')).pairs, textOf))
   })
@@ -165,7 +165,7 @@ test('invariance: byte order, resolution and format of the file change nothing',
   for (const content of contents) assert.deepEqual(linesOf((await runOf(content)).pairs, withId), expected)
 })
 
-test('invariance: a capture in two files gives the same pairs', async () => {
+test('invariance: a capture in two files yields the same pairs', async () => {
   const file = edit.readPcap(captureFile('go'))
   const middle = file.frames.length >> 1
   const halves = [edit.slice(file, 0, middle), edit.slice(file, middle)].map((half) => edit.writePcap(half))
@@ -180,7 +180,7 @@ const responsesFrom = (file: edit.CaptureFile, port: number): number[] =>
     return parts !== undefined && parts.end > parts.payload && bytes.readUInt16BE(parts.tcp) === port
   })
 
-test(`invariance: of 1,000 requests with one response lost, 999 right pairs (seed ${SEED})`, async () => {
+test(`invariance: 1,000 requests with one lost response yield 999 correct pairs (seed ${SEED})`, async () => {
   const file = edit.readPcap(captureFile('thousand'))
   const responses = responsesFrom(file, 8080)
   assert.equal(responses.length, 1000)

@@ -1,4 +1,4 @@
-/** Checks pairs that the assemblers encode from captures of real servers against what later stages rely on. */
+/** Checks that pairs encoded by the assemblers from captures of real servers satisfy what later stages rely on. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const schema = JSON.parse(readFileSync(join(ROOT, 'schema', 'pair.schema.json'),
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 const validate = ajv.compile(schema)
 
-/** Each pair fits the schema in both forms and is transcoded to JSON directly. @throws AssertionError where one is not */
+/** Each pair fits the schema in both forms and is transcoded to JSON directly. @throws AssertionError otherwise */
 export function assertPairForms(pairs: readonly Uint8Array[]): void {
   const writer = new JsonWriter(false)
   assert.ok(pairs.length > 0)

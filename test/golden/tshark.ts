@@ -1,6 +1,6 @@
 /**
- * The golden captures through tshark: how many requests and responses it sees, and which it pairs. Where the two are
- * known to differ, KNOWN names the capture, the most they may differ by, and why; everything else has to agree.
+ * The golden captures in tshark: how many requests and responses it finds, and which it pairs. For known differences,
+ * KNOWN lists the capture, the largest difference and the reason; everything else must agree.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { captureFile, expectedOf, type Run } from '../support/golden.ts'
 interface Known {
   requests?: number
   responses?: number
-  /** Pairs as tshark reads them, `METHOD target status`. */
+  /** tshark's pairs as `METHOD target status`. */
   pairs?: readonly string[]
   why: string
 }
@@ -38,7 +38,7 @@ const FIELDS = ['frame.number', 'http.request.method', 'http.request.uri', 'http
 const BETWEEN_FIELDS = '\u0002'
 const WITHIN_FIELD = '\u0001'
 
-/** One frame that ends messages: as many methods as targets, codes and request frames for its responses. */
+/** One frame that ends messages: methods and targets of its requests, and codes and request frames of its responses. */
 interface Row {
   frame: string
   methods: string[]
@@ -80,7 +80,7 @@ function pairsOf(rows: readonly Row[]): string[] {
 const within = (difference: number, known = 0): boolean =>
   difference >= Math.min(0, known) && difference <= Math.max(0, known)
 
-/** Checks a reading of the golden capture `name` against tshark's. @throws AssertionError where they differ */
+/** Compares the program's result for the golden capture `name` with tshark's. @throws AssertionError if they differ */
 export function assertAgreesWithTshark(name: string, { ledger, pairs }: Run): void {
   const rows = dissect(name)
   const known = KNOWN[name]

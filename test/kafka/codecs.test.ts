@@ -29,13 +29,13 @@ for (const name of ['gzip', 'snappy', 'lz4'] as const) {
 
 test('codecs: `none` has no compressor', () => assert.equal(createCompressor('none'), null))
 
-test('codecs: zstd works where Node.js has it', { skip: lacksZstd }, async () => {
+test('codecs: zstd works if Node.js supports it', { skip: lacksZstd }, async () => {
   const compressed = await createCompressor('zstd')!.compress(records)
   const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync(data: Uint8Array): Buffer }
   assert.deepEqual(zstdDecompressSync(compressed), records)
 })
 
-test('codecs: zstd is a usage error with a hint where Node.js lacks it', {
+test('codecs: zstd is a usage error with a hint if Node.js does not support it', {
   skip: lacksZstd === false && 'has zstd',
 }, () => {
   assert.throws(

@@ -10,7 +10,7 @@ const { kafka } = defaultConfig()
 const overTls = { ...kafka, tls: { ...kafka.tls, enabled: true } }
 const withSasl = { ...kafka, sasl: { ...kafka.sasl, mechanism: 'plain' as const, username: 'me', passwordFile: '/p' } }
 
-/** As kafkajs reports it: of a socket's error it keeps the text and the code. */
+/** An error as kafkajs reports it, with the text and code of the socket's error. */
 const connectionError = (text: string): Error =>
   Object.assign(new Error(`Connection error: ${text}`), { code: /\bE[A-Z]{3,}\b/.exec(text)?.[0] })
 
@@ -36,7 +36,7 @@ test('diagnosis: suggests TLS for a port that answers with a TLS record', () => 
   assert.match(hintFor(new TlsResponseError(), kafka, 'connection'), /^set kafka\.tls\.enabled/)
 })
 
-test('diagnosis: suggests to disable TLS for a port that may not speak it', () => {
+test('diagnosis: suggests disabling TLS for a port that may not use it', () => {
   const errors = [
     // Node.js gives this error the code of a connection that was reset.
     Object.assign(new Error('Client network socket disconnected before secure TLS connection was established'), {
@@ -53,11 +53,11 @@ test('diagnosis: suggests only what is not configured yet', () => {
   assert.match(hintFor('Closed connection', withSasl, 'connection'), /kafka\.tls\.enabled/)
 })
 
-test('diagnosis: suggests to check the addresses of an unreachable broker', () => {
+test('diagnosis: suggests checking the addresses of an unreachable broker', () => {
   assert.match(hintFor('connect ECONNREFUSED 127.0.0.1:1', kafka, 'nothing'), /addresses/)
 })
 
-test('diagnosis: suggests which permission or credential to check after a refusal', () => {
+test('diagnosis: suggests the permission or credential to check after a rejection', () => {
   const refused = (message: string, name = 'KafkaJSSASLAuthenticationError') =>
     diagnose(Object.assign(new Error(message), { name }), withSasl, 'response').hint
   assert.match(refused('SASL PLAIN authentication failed') ?? '', /check kafka\.sasl/)
@@ -69,7 +69,7 @@ test('diagnosis: suggests which permission or credential to check after a refusa
   )
 })
 
-test('diagnosis: names the setting that a broker refuses', () => {
+test('diagnosis: names the setting that a broker rejects', () => {
   for (const [code, cause, hint] of [
     [17, 'topicName', 'correct kafka.topic'],
     [44, 'policy', 'see the policies of the cluster'],
@@ -80,7 +80,7 @@ test('diagnosis: names the setting that a broker refuses', () => {
   }
 })
 
-test('diagnosis: names the setting whose token cannot be had', () => {
+test('diagnosis: names the setting whose token cannot be obtained', () => {
   for (const [source, hint] of [
     ['tokenCommand', /run the command by hand/],
     ['tokenFile', /the file must exist/],

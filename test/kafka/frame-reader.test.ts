@@ -37,7 +37,7 @@ test('frame reader: accepts a byte at a time', () => {
   assert.deepEqual(received, [sent])
 })
 
-test('frame reader: refuses an impossible length as soon as it is read', () => {
+test('frame reader: rejects an impossible length as soon as it is read', () => {
   const lengths = [0, 1, 3, -1, -(2 ** 31), 2 ** 31 - 1, MAX_BYTES - 3]
   for (const length of lengths) {
     const bytes = Buffer.alloc(4)

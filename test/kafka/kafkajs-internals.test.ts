@@ -95,20 +95,20 @@ function newRequestQueue(): RequestQueue {
   return new Queue({ clientId: 'c', broker: 'b', logger: { debug: () => {} }, requestTimeout: 1 })
 }
 
-test('repairs: an idle request queue sets no timer', () => {
+test('kafkajs repairs: an idle request queue sets no timer', () => {
   const queue = newRequestQueue()
   queue.checkPendingRequests()
   assert.equal(queue.throttleCheckTimeoutId, null)
 })
 
-test('repairs: a throttle is bounded', () => {
+test('kafkajs repairs: the throttle time is bounded', () => {
   const queue = newRequestQueue()
   queue.maybeThrottle(2 ** 31 - 1)
   assert.ok(queue.throttledUntil <= Date.now() + 15_000)
   queue.maybeThrottle(null)
 })
 
-test('repairs: a wall clock that is set back does not prolong a throttle', (t) => {
+test('kafkajs repairs: a wall clock that is set back does not prolong a throttle', (t) => {
   const queue = newRequestQueue()
   queue.maybeThrottle(10_000)
   assert.equal(queue.canSendSocketRequestImmediately(), false)
@@ -119,11 +119,11 @@ test('repairs: a wall clock that is set back does not prolong a throttle', (t) =
   assert.equal(canSend, true)
 })
 
-test('repairs: refuses a response to no request', () => {
+test('kafkajs repairs: a response without a request is rejected', () => {
   assert.throws(() => newRequestQueue().fulfillRequest({ correlationId: 7 }), { name: 'BadResponseError' })
 })
 
-test('repairs: a session counts as authenticated for 80 % of its lifetime, however short it is', () => {
+test('kafkajs repairs: a session counts as authenticated for 80 % of its lifetime, however short it is', () => {
   const { prototype } = require('kafkajs/src/network/connection.js') as { prototype: { isAuthenticated(): boolean } }
   const isAuthenticated = (ageMs: number | null, lifetimeMs: number): boolean => {
     const now = process.hrtime.bigint()
@@ -145,7 +145,7 @@ interface Decoder {
   [method: string]: () => unknown
 }
 
-test('repairs: no decoder moves backwards or past the end of a response', () => {
+test('kafkajs repairs: no decoder moves backwards or past the end of a response', () => {
   const KafkaDecoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder
   const bad: [string, number[]][] = [
     ['readString', [0xff, 0xf0]],
@@ -164,7 +164,7 @@ test('repairs: no decoder moves backwards or past the end of a response', () => 
   assert.equal(new KafkaDecoder(Buffer.from([0xff, 0xff])).readString(), null)
 })
 
-test('repairs: random responses are decoded or refused, in bounded time', async () => {
+test('kafkajs repairs: random responses are decoded or rejected in bounded time', async () => {
   const files = ['metadata/v6', 'apiVersions/v2', 'produce/v7', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
   const decoders = files.map(
     (file) =>
@@ -178,7 +178,7 @@ test('repairs: random responses are decoded or refused, in bounded time', async 
   )
 })
 
-test('repairs: a partition without a leader does not affect the others', async () => {
+test('kafkajs repairs: a partition without a leader does not affect the others', async () => {
   const { decode, parse } = require('kafkajs/src/protocol/requests/metadata/v6/response.js') as {
     decode(payload: Buffer): Promise<never>
     parse(data: never): Promise<{ topicMetadata: { partitionMetadata: { partitionId: number; leader: number }[] }[] }>

@@ -1,4 +1,7 @@
-/** Requests and their responses on real connections, whose broker does what a real one does not on request. */
+/**
+ * Requests and responses on real connections with a scripted broker, because a real one cannot be made to fail on
+ * request.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -20,7 +23,7 @@ async function until(isSo: () => boolean): Promise<void> {
   for (const end = Date.now() + WAIT_MS; !isSo(); await sleep(1)) assert.ok(Date.now() < end, 'waited in vain')
 }
 
-/** @param timeoutMs for the client too: kafkajs uses the longer of both */
+/** @param timeoutMs also applies to the client, because kafkajs uses the longer timeout */
 function connectTo(broker: ScriptedBroker, timeoutMs: number): KafkaWire {
   const brokers = [`127.0.0.1:${broker.port}`]
   const config = {
@@ -34,7 +37,7 @@ function connectTo(broker: ScriptedBroker, timeoutMs: number): KafkaWire {
   return new KafkaWire(client, 'test', TOPIC, timeoutMs)
 }
 
-/** Sends a batch that is its number, to a partition. */
+/** Sends a batch that consists of its number to a partition. */
 function produce(wire: KafkaWire, number: number, { acks = 1 as 0 | 1, partition = 0, onSend = () => {} } = {}) {
   const batch = Buffer.from(String(number))
   return wire.produce(NODE, { acks, partitions: [{ partition, batch: [batch], bytes: batch.length }], onSend })
@@ -98,7 +101,7 @@ test('wire: model: each request has its own response, and those without one are 
     fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
       const outcomes: Promise<Outcome>[] = []
       const expected: Outcome[] = []
-      // Indices of the requests that have no response yet, by their number.
+      // Indexes of the requests without a response, by number.
       const waiting = new Map<string, number>()
       for (const one of steps) {
         if (one.do === 'produce') {
@@ -132,13 +135,13 @@ test('wire: model: each request has its own response, and those without one are 
   )
 })
 
-test('wire: partitions are numbered from 0 without holes, each with its leader', async (t) => {
+test('wire: returns partitions numbered from 0 without gaps, each with its leader', async (t) => {
   const { broker, wire } = await begin(t)
   broker.leaders = [NODE, -1, NODE]
   assert.deepEqual(await wire.leaders(), [NODE, -1, NODE])
 })
 
-test('wire: one request holds the batches of several partitions, whose responses are apart', async (t) => {
+test('wire: one request contains batches of several partitions, each with its own response', async (t) => {
   const { broker, wire } = await begin(t)
   const [one, two] = [Buffer.from('one'), Buffer.from('two')]
   const response = wire.produce(NODE, {

@@ -69,7 +69,7 @@ test('record batch: kafkajs decodes what was encoded', async () => {
   )
 })
 
-test('record batch: its length and checksum cover what follows them', () => {
+test('record batch: length and checksum cover the bytes that follow them', () => {
   fc.assert(
     fc.property(records, (all) => {
       const bytes = encode(all).seal()
@@ -90,7 +90,7 @@ test('record batch: the header of compressed records has their checksum and code
   assert.equal(whole.readInt32BE(8), whole.length - 12)
 })
 
-test('record batch: two halves hold the records of the whole, in order, offsets from 0', async () => {
+test('record batch: two halves contain the records of the whole, in order, with offsets from 0', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 2, maxLength: 300 }), async (all) => {
       const older = encode(all)

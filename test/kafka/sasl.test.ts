@@ -50,7 +50,7 @@ test('sasl: reads a bearer token from a command run without a shell, and appends
   assert.equal(sent, 'n,,\x01auth=Bearer $(id)\x01logicalCluster=lkc-1\x01\x01')
 })
 
-test('sasl: a refused token is an error with the broker’s response', async () => {
+test('sasl: a rejected token is an error with the broker’s response', async () => {
   const tokenFile = file('bad', 'secret-token')
   await assert.rejects(authenticate({ mechanism: 'oauthbearer', tokenFile }, '{"status":"invalid_token"}'), {
     name: 'RefusedError',
@@ -110,7 +110,7 @@ test('sasl: MSK IAM without region or credentials reports what to set', async ()
   )
 })
 
-test('sasl: malformed credentials are refused without being quoted', () => {
+test('sasl: malformed credentials are rejected without being quoted', () => {
   for (const text of ['secret', '{"SecretAccessKey":"secret"}', 'null', '[]']) {
     assert.throws(
       () => parseCredentials(text),

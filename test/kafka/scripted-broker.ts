@@ -1,6 +1,6 @@
 /**
- * One Kafka broker that says what a test tells it to: it leads all partitions of one topic, and leaves each produce request
- * to the test. Only the versions of the requests that are needed here. https://kafka.apache.org/protocol#The_Messages
+ * A Kafka broker controlled by a test: it leads all partitions of one topic, and the test responds to each produce
+ * request. It supports only the request versions that are needed here. https://kafka.apache.org/protocol#The_Messages
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { FrameReader } from '../../src/kafka/frame-reader.ts'
@@ -9,7 +9,7 @@ const NODE = 1
 const PRODUCE = 0
 const METADATA = 3
 const API_VERSIONS = 18
-/** The versions that it knows, by request. */
+/** The supported version of each request. */
 const VERSIONS = [
   [PRODUCE, 7],
   [METADATA, 6],
@@ -34,12 +34,12 @@ export interface HeldRequest {
 export class ScriptedBroker {
   /** Leader of each partition. */
   leaders = [NODE, NODE]
-  /** In the order in which they arrived, without those with a response. */
+  /** Requests without a response, in order of arrival. */
   readonly held: HeldRequest[] = []
   readonly #topic: string
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  /** Connections so far. */
+  /** Number of connections so far. */
   connections = 0
 
   private constructor(topic: string) {
@@ -58,7 +58,7 @@ export class ScriptedBroker {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  /** Ends all connections, without a response to what is held. */
+  /** Ends all connections without responding to held requests. */
   drop(): void {
     for (const socket of this.#sockets) socket.destroy()
     this.held.length = 0
@@ -104,7 +104,7 @@ export class ScriptedBroker {
   }
 
   #hold(body: Buffer, send: (response: readonly Buffer[]) => void): void {
-    // Behind the transactional id: acks, timeout, one topic and its name.
+    // Fields after the transactional id: acks, timeout, one topic and its name.
     const acks = body.readInt16BE(2)
     let at = 12 + 2 + body.readInt16BE(12)
     const batches = Array.from({ length: body.readInt32BE(at) }, (): [number, string] => {

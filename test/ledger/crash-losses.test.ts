@@ -48,7 +48,7 @@ test('crash losses: frames, flows and messages of an assembler balance, whatever
   )
 })
 
-test('crash losses: a second crash of an assembler adds only what was lost since', () => {
+test('crash losses: a second crash of an assembler adds only the losses since the first', () => {
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
   counts[C.flowsSeen] = 3
   counts[C.framesRead] = 9
@@ -63,7 +63,7 @@ test('crash losses: a second crash of an assembler adds only what was lost since
   assert.deepEqual([counts[C.closedCrash], counts[C.framesLostCrash]], [4, 5])
 })
 
-test('crash losses: frames that a capture worker had seen and not queued are counted once', () => {
+test('crash losses: frames that a capture worker had counted but not queued are counted once', () => {
   const { index } = CAPTURE_COUNTERS
   const [own, gone, first, second] = Array.from({ length: 4 }, () => allocateCounters(CAPTURE_COUNTERS))
   first[index.seen] = 10
@@ -84,7 +84,7 @@ test('crash losses: frames that a capture worker had seen and not queued are cou
   assert.equal(count(ledger, 'frames.queued') + count(ledger, 'frames.skipped') + count(ledger, 'frames.dropped'), 18)
 })
 
-test('crash losses: pairs that the shipper had read and neither shipped, dropped nor left are counted once', () => {
+test('crash losses: pairs that the shipper had read, but neither shipped, dropped nor left behind, are counted once', () => {
   const { index } = SHIP_COUNTERS
   const counts = allocateCounters(SHIP_COUNTERS)
   counts[index.pairsRead] = 20
@@ -96,7 +96,7 @@ test('crash losses: pairs that the shipper had read and neither shipped, dropped
   assert.deepEqual([counts[index.droppedCrash], counts[index.queued]], [3, 4])
 })
 
-test('crash losses: pairs that outlived the shipper before it could count them are counted as read', () => {
+test('crash losses: pairs that survived the shipper before it counted them are counted as read', () => {
   const { index } = SHIP_COUNTERS
   const counts = allocateCounters(SHIP_COUNTERS)
   counts[index.pairsRead] = 20

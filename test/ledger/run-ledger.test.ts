@@ -15,7 +15,7 @@ function captureBlock(queued: number) {
   return { layout: CAPTURE_COUNTERS, values }
 }
 
-test('RunLedger: sums the blocks of every source, as they are at the moment', () => {
+test('RunLedger: sums the current blocks of every source', () => {
   const run = new RunLedger()
   const blocks = [captureBlock(1)]
   const interfaceBlocks = [captureBlock(10)]
@@ -30,7 +30,7 @@ test('RunLedger: sums the blocks of every source, as they are at the moment', ()
   assert.equal(run.framesQueued, 103)
 })
 
-test('RunLedger: blocks leave out those of captured interfaces, which are shown one by one', () => {
+test('RunLedger: `blocks` excludes those of captured interfaces, which are exported individually', () => {
   const run = new RunLedger()
   const own = captureBlock(1)
   run.addSource({ blocks: [own], interfaceBlocks: [captureBlock(10)] })

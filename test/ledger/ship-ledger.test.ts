@@ -17,7 +17,7 @@ function newLedger(): { ledger: ShipLedger; counted: () => Record<string, number
   return { ledger: new ShipLedger(counters), counted }
 }
 
-test('ship ledger: adds pairs and bytes up, and replaces the gauge of held pairs', () => {
+test('ship ledger: sums pairs and bytes, and replaces the gauge of held pairs', () => {
   const { ledger, counted } = newLedger()
   ledger.read(7)
   ledger.shipped(2, 300)
@@ -29,7 +29,7 @@ test('ship ledger: adds pairs and bytes up, and replaces the gauge of held pairs
   assert.equal(ledger.shippedPairs, 3)
 })
 
-test('ship ledger: counts each reason of a drop apart', () => {
+test('ship ledger: counts each drop reason separately', () => {
   const { ledger, counted } = newLedger()
   for (const [index, reason] of REASONS.entries()) ledger.dropped(reason, 10 ** index)
   assert.deepEqual(counted(), {

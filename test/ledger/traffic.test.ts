@@ -5,7 +5,7 @@ import { allocateTraffic, sumTraffic, TrafficBlock } from '../../src/ledger/traf
 
 const { index: C } = ASSEMBLE_COUNTERS
 
-test('traffic: adds up the blocks of all assemblers', () => {
+test('traffic: sums the blocks of all assemblers', () => {
   const blocks = [allocateTraffic(), allocateTraffic(), allocateTraffic()]
   const [one, two] = blocks.map((shared) => new TrafficBlock(shared))
   one.counts[C.flowsSeen] = 2

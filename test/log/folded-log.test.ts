@@ -5,7 +5,7 @@ import { FoldedLog, type LogRecord } from '../../src/log/folded-log.ts'
 
 const PERIOD_MS = 100
 
-test('FoldedLog: the records written and the counts in them add up to those logged, one per kind and period', () => {
+test('FoldedLog: model: written records and their counts sum to the logged ones, with one record per kind and period', () => {
   const step = fc.record({
     message: fc.constantFrom('unreachable', 'refused'),
     broker: fc.constantFrom('a', 'b'),
@@ -46,7 +46,7 @@ test('FoldedLog: the records written and the counts in them add up to those logg
   )
 })
 
-test('FoldedLog: of one message with ever new texts, 50 are written per period and the rest counted', () => {
+test('FoldedLog: writes 50 records of a message with varying texts per period, and counts the rest', () => {
   let nowMs = 0
   const written: LogRecord[] = []
   const log = new FoldedLog((record) => written.push(record), { periodMs: PERIOD_MS, now: () => nowMs })
@@ -57,7 +57,7 @@ test('FoldedLog: of one message with ever new texts, 50 are written per period a
   assert.deepEqual(written[50].fields, { pod: 'shop-80', alike: 30 })
 })
 
-test('FoldedLog: a level that is not written is not counted either', () => {
+test('FoldedLog: does not count records of a level that is not written', () => {
   const written: LogRecord[] = []
   const log = new FoldedLog((record) => written.push(record), {
     periodMs: PERIOD_MS,

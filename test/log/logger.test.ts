@@ -16,7 +16,7 @@ function logger(options: Partial<LoggerOptions> = {}) {
   return { log, lines, clock }
 }
 
-test('logger: plain lines name every level but info, and end with the fields', () => {
+test('logger: plain lines name every level except info, and end with the fields', () => {
   const { log, lines } = logger()
   log.info('capturing', { interface: 'eth0', workers: 2 })
   log.warn('broker unreachable')
@@ -31,7 +31,7 @@ test('logger: plain lines name every level but info, and end with the fields', (
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-test('logger: JSON lines carry the level as a word, an ISO 8601 time and the fields', () => {
+test('logger: JSON lines contain the level as a word, an ISO 8601 time and the fields', () => {
   const { log, lines } = logger({ form: 'json', level: 'debug' })
   for (const level of ['debug', 'info', 'warn', 'error'] as const) {
     log[level]('broker unreachable', { broker: 'a:1' })
@@ -51,14 +51,14 @@ test('logger: plain lines of a service begin with time and level', () => {
   assert.deepEqual([info, warn], [' info  capturing (interface=eth0)\n', ' warn  broker unreachable\n'])
 })
 
-test('logger: colour marks the level alone', () => {
+test('logger: colours only the level', () => {
   const { log, lines } = logger({ color: true })
   log.info('plain')
   log.error('red')
   assert.deepEqual(lines, ['plain\n', '\x1b[31merror: \x1b[0mred\n'])
 })
 
-test('logger: silent writes nothing, debug everything', () => {
+test('logger: silent writes nothing, and debug everything', () => {
   const silent = logger({ level: 'silent' })
   silent.log.error('x')
   assert.deepEqual(silent.lines, [])
@@ -67,7 +67,7 @@ test('logger: silent writes nothing, debug everything', () => {
   assert.deepEqual(debug.lines, ['debug: posted by a worker\n'])
 })
 
-test('logger: holds repeats within the period back, and writes their number with the next one', () => {
+test('logger: suppresses repeats within the period, and writes their number with the next one', () => {
   const { log, lines, clock } = logger()
   for (clock.time = 0; clock.time < 900; clock.time += 100) log.warn('broker unreachable', { tries: clock.time })
   assert.deepEqual(lines, ['warning: broker unreachable (tries=0)\n'])
@@ -76,14 +76,14 @@ test('logger: holds repeats within the period back, and writes their number with
   assert.deepEqual(lines.slice(1), ['warning: broker unreachable (tries=1000, repeated=8)\n'])
 })
 
-test('logger: records that differ in a text are no repeats', () => {
+test('logger: records that differ in a text are not repeats', () => {
   const { log, lines } = logger()
   log.warn('interface lost', { interface: 'eth0' })
   log.warn('interface lost', { interface: 'eth1' })
   assert.equal(lines.length, 2)
 })
 
-test('logger: flush writes what was held back, once', () => {
+test('logger: flush writes suppressed records once', () => {
   const { log, lines } = logger()
   for (let i = 0; i < 3; i++) log.warn('again')
   log.flush()

@@ -12,7 +12,7 @@ function make() {
   return { lines, clock, outages: new OutageLog({ info: add, warn: add }, () => clock.now) }
 }
 
-test('OutageLog: logs the first failure of a kind, then one an hour with the number held back', () => {
+test('OutageLog: logs the first failure of a kind, then one per hour with the number of suppressed ones', () => {
   const { lines, clock, outages } = make()
   for (; clock.now <= HOUR; clock.now += 1000) outages.failed(failure('unreachable', `attempt at ${clock.now}`))
   assert.deepEqual(lines, [

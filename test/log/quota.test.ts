@@ -32,7 +32,7 @@ test('Quota: accounts for every record exactly once, and admits no more than its
   )
 })
 
-test('Quota: reports the newest record held back', () => {
+test('Quota: reports the newest suppressed record', () => {
   const reports: [string, number][] = []
   const quota = new Quota<string>(1, 100, (last, held) => reports.push([last, held]))
   for (const record of ['first', 'second', 'third']) quota.admit('key', record, 0)
@@ -41,7 +41,7 @@ test('Quota: reports the newest record held back', () => {
   assert.deepEqual(reports, [['third', 2]])
 })
 
-test('Quota: remembers a bounded number of keys and reports what a forgotten one held back', () => {
+test('Quota: holds a bounded number of keys, and reports the suppressed records of an evicted one', () => {
   let reported = 0
   const quota = new Quota<null>(1, 100, (_, held) => {
     reported += held
@@ -64,7 +64,7 @@ test('Quota: forgets everything on reset', () => {
   quota.flush()
 })
 
-test('Quota: adds up what the records held back stand for, and forgets one key', () => {
+test('Quota: sums the counts of suppressed records, and can forget one key', () => {
   const reports: [string, number][] = []
   const quota = new Quota<string>(1, 100, (last, held) => reports.push([last, held]))
   for (const key of ['a', 'b']) for (const weight of [2, 3, 4]) quota.admit(key, `${key}${weight}`, 0, weight)

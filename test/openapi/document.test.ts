@@ -30,7 +30,7 @@ test('openapi: a validator accepts the document of any pairs', async () => {
   )
 })
 
-test('openapi: routes, parameters, statuses and schemas', async () => {
+test('openapi: describes routes, parameters, statuses and schemas', async () => {
   const document = documentOf([
     get('/orders/1/items/3f2504e0-4f89-11d3-9a0c-0305e82c3301?page=1&q=x'),
     get('/orders/2/items/9b74c9897bac770ffc029102a200c5de?page=2', 404, '{"error":"no"}'),
@@ -74,7 +74,7 @@ test('openapi: the order of the pairs does not matter', () => {
   )
 })
 
-test('openapi: examples only on request; JSON that is cut off has no schema', () => {
+test('openapi: contains examples only on request; truncated JSON has no schema', () => {
   assert.deepEqual(documentOf([get('/a')], true).paths['/a'].get.responses['200'].content['application/json'].example, {
     ok: true,
   })

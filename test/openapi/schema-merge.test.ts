@@ -10,10 +10,10 @@ function schemaOf(values: unknown[]): object {
   return merged.toSchema()
 }
 
-test('schema merge: every value that was merged is valid', () => {
+test('schema merge: every merged value is valid', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 6 }), (values) => {
-      // An object has no property `valueOf` unless it is its own.
+      // An inherited `valueOf` is not a property of the JSON object.
       const options = { strict: false, validateFormats: false, ownProperties: true }
       const validate = new Ajv2020(options).compile(schemaOf(values))
       for (const value of values) assert.ok(validate(value), JSON.stringify([schemaOf(values), value]))
@@ -22,11 +22,11 @@ test('schema merge: every value that was merged is valid', () => {
   )
 })
 
-test('schema merge: names of inherited properties are properties as others are', () => {
+test('schema merge: names of inherited properties are ordinary properties', () => {
   assert.deepEqual(schemaOf([{ valueOf: 1 }, {}]), { type: 'object', properties: { valueOf: { type: 'integer' } } })
 })
 
-test('schema merge: a property $ref is no reference', () => {
+test('schema merge: a property $ref is not a reference', () => {
   assert.deepEqual(schemaOf([{ $ref: '#/a' }]), {
     type: 'object',
     properties: {},
@@ -44,7 +44,7 @@ test('schema merge: the order of the values does not matter', () => {
   )
 })
 
-test('schema merge: optional properties, several types, formats', () => {
+test('schema merge: recognises optional properties, several types, and formats', () => {
   assert.deepEqual(
     schemaOf([
       { id: 1, at: '2026-11-23T10:00:00Z', tags: ['a'], note: null },

@@ -37,7 +37,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('flush'), length: fc.constant(0) }) },
 )
 
-/** No two parts of this are alike, and every second character has three bytes. */
+/** A text without repeated parts, in which every second character has three bytes. */
 const textFrom = (start: number, count: number): string =>
   Array.from({ length: Math.ceil(count / 4) }, (_, index) => `${(start + index) % 10}→`).join('')
 
@@ -91,7 +91,9 @@ test('fd output: reports a reader that has closed the pipe, and keeps what is pe
   output.close()
 })
 
-test('fd output: a full disk is an error, and what is pending stays', { skip: process.platform !== 'linux' }, () => {
+test('fd output: reports a full disk as an error, and keeps what is pending', {
+  skip: process.platform !== 'linux',
+}, () => {
   const output = new FdOutput(openSync('/dev/full', 'w'))
   output.write('lost')
   const result = output.flush()

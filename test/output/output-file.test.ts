@@ -36,7 +36,7 @@ function put(output: OutputFile, text: string, nowMs = Date.now()): void {
   assert.equal(output.flush(), 'ok')
 }
 
-test('output file: replaces a file, or adds to it', () => {
+test('output file: replaces a file, or appends to it', () => {
   for (const append of [false, true]) {
     const path = newPath()
     writeFileSync(path, 'old ')
@@ -73,7 +73,7 @@ test('output file: opens a new file when the old one is moved, without a signal'
   assert.equal(output.written, 14)
 })
 
-test('output file: a document stays with its file', () => {
+test('output file: completes a document in the file in which it began', () => {
   const path = newPath()
   const output = new OutputFile({ path, append: false }, null)
   put(output, 'one\n')
@@ -113,7 +113,7 @@ test('output file: rotates by age, but no empty file', () => {
   assert.equal(readFileSync(path, 'utf8'), 'three\n')
 })
 
-test('output file: waits neither for a FIFO’s reader nor for a reader that stops reading', () => {
+test('output file: does not wait for a FIFO’s reader, or for one that stops reading', () => {
   const path = newPath()
   execFileSync('mkfifo', [path])
   const output = new OutputFile({ path, append: false }, null)
@@ -138,12 +138,12 @@ test('output file: waits neither for a FIFO’s reader nor for a reader that sto
   output.close()
 })
 
-test('output file: an output that cannot be opened is an error', () => {
+test('output file: reports an output that cannot be opened as an error', () => {
   const result = new OutputFile({ path: join(folder, 'none', 'such'), append: true }, null).open()
   assert.ok(result instanceof Error && /ENOENT/.test(result.message))
 })
 
-test('output file: a socket is an error; a FIFO without a reader is opened later', async (t) => {
+test('output file: reports a socket as an error, and opens a FIFO without a reader later', async (t) => {
   const path = newPath()
   const server = createServer().listen(path)
   t.after(() => server.close())

@@ -60,7 +60,7 @@ test('decodeBodies: undoes deflate without the zlib wrapper', () => {
 })
 
 test('decodeBodies: reads a bare deflate stream that begins like a wrapped one', () => {
-  // 0x08 0x1d is a valid CMF/FLG pair of a zlib header, and as a bare stream it begins a stored block whose padding bits
+  // 0x08 0x1d is a valid CMF/FLG pair of a zlib header; in a bare stream, it begins a stored block whose padding bits
   // are set.
   const length = 0x1d
   const bytes = Buffer.alloc(length, 'a')
@@ -91,7 +91,7 @@ test('decodeBodies: ignores the case of header names and codings', () => {
   assert.equal(pair.request.decoded, true)
 })
 
-test('decodeBodies: undoes codings of Transfer-Encoding beside the last chunked, after those of Content-Encoding', () => {
+test('decodeBodies: undoes codings of Transfer-Encoding other than the final chunked, before those of Content-Encoding', () => {
   const gzip = zlib.gzipSync(TEXT)
   const brotliInGzip = zlib.gzipSync(zlib.brotliCompressSync(TEXT))
   const sent = (body: Uint8Array, ...headers: Header[]): Pair =>
@@ -154,11 +154,11 @@ test('decodeBodies: never throws on garbage', () => {
   )
 })
 
-test('decodeBodies: leaves a chain with a damaged link wholly as sent', () => {
+test('decodeBodies: leaves a body as sent if any of its codings is damaged', () => {
   assertAsSent(encodedPair(zlib.gzipSync(Buffer.from('not brotli')), 'br, gzip'))
 })
 
-test('decodeBodies: leaves a bomb of any coding as sent, with a flag', () => {
+test('decodeBodies: leaves a decompression bomb of any coding as sent, with a flag', () => {
   const zeros = Buffer.alloc(DECODE_LIMITS.bytes + 1)
   for (const [coding, encode] of Object.entries(ENCODERS)) {
     if (coding !== 'identity')

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { JsonCopier, makeToken } from '../../src/pair/json-copier.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 
-/** A value in MessagePack, how it is copied, and the JSON that has to come out. */
+/** A value in MessagePack, how it is copied, and the expected JSON. */
 interface Value {
   packed: Buffer
   copy: (copier: JsonCopier) => boolean
@@ -18,13 +18,13 @@ function header(type: number, bytes: number, number: number, content: Uint8Array
   return Buffer.concat([Buffer.of(type), length.subarray(8 - bytes), content])
 }
 
-/** The least number of bytes, 1, 2, 4 or 8, that holds a number. */
+/** The smallest number of bytes, 1, 2, 4 or 8, that can hold a number. */
 const bytesFor = (number: number): number => (number < 256 ? 1 : number < 65_536 ? 2 : number < 2 ** 32 ? 4 : 8)
 
 /** MessagePack's types of 1, 2, 4 and 8 bytes follow each other. */
 const typeOf = (first: number, bytes: number): number => first + Math.log2(bytes)
 
-/** How many bytes a number is written in: the fewest that hold it, or more. */
+/** The number of bytes in which a number is encoded: the fewest possible, or more. */
 const widened = (number: number, wider: number, most: number): number => Math.min(most, bytesFor(number) << wider)
 
 const wider = fc.nat(2)
@@ -93,7 +93,7 @@ const documents = fc.array(fc.oneof(integers, strings, binaries, constants, toke
 
 const COMMA = Buffer.from(',')
 
-/** @returns the JSON; null if the copier refuses */
+/** @returns the JSON; null if the copier rejects the value */
 function copied(copier: JsonCopier, packed: Uint8Array, values: readonly Value[]): string | null {
   copier.start(packed)
   for (const { copy } of values) if (!copy(copier) || !copier.put(COMMA)) return null

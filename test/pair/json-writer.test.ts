@@ -10,7 +10,7 @@ import { anyPair, samplePair } from './samples.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** One writer for all tests, as in use: nothing of one pair may show up in the next. */
+/** One writer for all tests, as in production, so that state left by one pair would show in the next. */
 const writer = new JsonWriter(false)
 const leaving = new JsonWriter(true)
 

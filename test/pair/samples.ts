@@ -7,7 +7,7 @@ type Overrides = Partial<Omit<Pair, 'request' | 'response'>> & {
   response?: Partial<ResponseMessage>
 }
 
-/** A plain pair, with the parts a test replaces. */
+/** A plain pair in which a test replaces some parts. */
 export function samplePair({ request, response, ...pair }: Overrides = {}): Pair {
   return {
     v: 1,

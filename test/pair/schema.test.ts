@@ -50,7 +50,7 @@ test('schema: accepts every pair in MessagePack, with bodies as native bytes', (
   )
 })
 
-test('schema: accepts keys that a later agent adds', () => {
+test('schema: accepts keys added by a later agent', () => {
   assert.ok(validate({ ...JSON.parse(pairToJson(samplePair())), later: true }))
   assert.ok(!validateClosed({ ...JSON.parse(pairToJson(samplePair())), later: true }))
 })

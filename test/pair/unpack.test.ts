@@ -49,7 +49,7 @@ test('unpackPair: reads unsigned 64-bit times as exact numbers', () => {
   assert.equal(pair.requestStartMicros, Number.MAX_SAFE_INTEGER)
 })
 
-test('unpackPair: keeps keys that a newer agent adds', () => {
+test('unpackPair: keeps keys added by a newer agent', () => {
   const pair = unpackPair(broken({ later: 1 }))
   assert.ok(!(pair instanceof Error))
   assert.equal((pair as Pair & { later?: number }).later, 1)

@@ -19,7 +19,7 @@ const FRAMES: Record<string, Buffer> = {
 }
 
 for (const [what, frame] of Object.entries(FRAMES)) {
-  test(`zstd frame: ${what}: whole, and not when truncated or followed by other bytes`, () => {
+  test(`zstd frame: ${what} is whole, unless it is truncated or followed by other bytes`, () => {
     assert.equal(isWholeZstd(frame), true)
     for (let length = 0; length < frame.length; length += 1) assert.equal(isWholeZstd(frame.subarray(0, length)), false)
     assert.equal(isWholeZstd(Buffer.concat([frame, frame])), true)
@@ -27,12 +27,12 @@ for (const [what, frame] of Object.entries(FRAMES)) {
   })
 }
 
-test('zstd frame: a reserved block or another magic number is no frame', () => {
+test('zstd frame: rejects a reserved block and another magic number', () => {
   assert.equal(isWholeZstd(hex('28b52ffd 20 03 1f0000 616263')), false)
   assert.equal(isWholeZstd(hex('28b52ffe 20 03 190000 616263')), false)
 })
 
-test('zstd frame: what libzstd writes is whole', {
+test('zstd frame: accepts the output of libzstd', {
   skip: compress === undefined && 'needs Node.js 22.15 (zstd)',
 }, () => {
   for (const bytes of [0, 1, 255, 256, 300_000, 2_000_000]) {

@@ -9,7 +9,7 @@ import { needs } from '../../rig/needs.ts'
 import { commandLineOf } from '../../rig/process-tree.ts'
 import { ROOT } from '../../rig/root.ts'
 
-/** Makes one of each, prints them, and then ends, or lives on with its child. */
+/** Creates one of each, prints them, and then ends, or keeps running with its child. */
 const PROGRAM = (end: string): string => `
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ const ENDS: readonly [string, string, NodeJS.Signals | null, number][] = [
   ['SIGHUP', '', 'SIGHUP', 129],
 ]
 
-/** The kernel ends a killed process a little later; until its parent has waited for it, it has no command line. */
+/** A killed process ends a little later; until its parent has reaped it, it has no command line. */
 async function ended(pid: number): Promise<void> {
   while (commandLineOf(pid) !== '') await sleep(10)
 }
@@ -57,7 +57,7 @@ for (const [what, end, signal, code] of ENDS) {
     await Promise.all(made.pids.map(ended))
     assert.equal(existsSync(made.namespace), false, 'the namespace')
     assert.equal(existsSync(made.folder), false, 'the folder')
-    // A cleanup that throws is reported, and is not the last one.
+    // A cleanup that throws is reported, and further cleanups run.
     assert.match(errors, /cleaning up failed: in a cleanup/)
     assert.doesNotMatch(errors, /withdrawn/)
   })

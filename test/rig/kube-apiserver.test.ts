@@ -11,7 +11,7 @@ import {
   setPodStatus,
 } from '../support/kube-apiserver-objects.ts'
 
-test('KubeApiserver: keeps its objects over a crash, forgets history when compacted, issues tokens', {
+test('KubeApiserver: keeps its objects across a crash, drops history when compacted, and issues tokens', {
   skip: needsKubeApiserver(),
 }, async (t) => {
   const cluster = await KubeApiserver.start()

@@ -171,7 +171,7 @@ test('ByteRing: a new producer continues after records that were committed but n
   assert.equal(verifier.number, 3)
 })
 
-test('ByteRing: any sequence of operations, and of threads at both ends, delivers every record once and in order', () => {
+test('ByteRing: model: any sequence of operations and of threads at both ends delivers every record once and in order', () => {
   const turn = fc.oneof(
     fc.integer({ min: 16, max: CAPACITY / 2 }).map((length) => ({ length })),
     fc.constant('publish' as const),
@@ -215,7 +215,7 @@ test('ByteRing: any sequence of operations, and of threads at both ends, deliver
   )
 })
 
-test('ByteRing: a ring that rests uses its beginning only, all of it when the consumer is behind, and then rests again', () => {
+test('ByteRing: an idle ring uses only its beginning, all of it when the consumer is behind, and then its beginning again', () => {
   const [capacity, restingBytes] = [64 * 1024, 4096]
   const [producer, consumer, shared] = ends(0, capacity, restingBytes)
   const level = new RingLevel(shared)
@@ -244,7 +244,7 @@ test('ByteRing: a ring that rests uses its beginning only, all of it when the co
   const unused = producer.unused()
   assert.equal(unused?.byteLength, capacity - restingBytes)
   assert.equal(producer.unused(), null)
-  // What is discarded reads as zeros.
+  // Discarded memory reads as zeros.
   unused.fill(0)
   produceAll(1000)
   while (verifier.take());

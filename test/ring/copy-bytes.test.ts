@@ -1,10 +1,10 @@
-/** Copies between private and shared memory, wherever source and target lie. */
+/** Copies between private and shared memory, for any source and target. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { copyBytes } from '../../src/ring/copy-bytes.ts'
 
 const SIZE = 64 * 1024
-/** Around the lengths from which Node.js 20 copies in another way, and in several steps. */
+/** Lengths around those from which Node.js 20 copies differently, and in several steps. */
 const LENGTHS = [0, 1, 7, 8, 511, 512, 513, 16_383, 16_384, 16_385, 40_001]
 
 const memories = {
@@ -16,7 +16,7 @@ const memories = {
 
 for (const [from, source] of Object.entries(memories)) {
   for (const [to, target] of Object.entries(memories)) {
-    test(`copy bytes: ${from} to ${to} memory, at every alignment, and nothing beside them`, () => {
+    test(`copy bytes: copies ${from} to ${to} memory at every alignment, and modifies no other bytes`, () => {
       const bytes = source()
       bytes.forEach((_, i) => {
         bytes[i] = (i * 31 + (i >> 8)) & 255

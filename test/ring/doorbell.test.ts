@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 
-/** Replies to each value of the counter with the next one; hangs if a wake-up is lost. */
+/** Responds to each value of the counter with the next one, so that a lost wake-up hangs. */
 const PARTNER = `
 const { parentPort, workerData } = require('node:worker_threads')
 import(workerData.module).then(({ Doorbell }) => {
@@ -60,7 +60,7 @@ test('Doorbell: waitAsync loses no wake-up either', { timeout: 60_000 }, async (
   assert.equal(await done, 'done')
 })
 
-test('Doorbell: does not sleep when there is work, and wakes at its timeout otherwise', {
+test('Doorbell: does not sleep if there is work, and otherwise wakes at its timeout', {
   timeout: 60_000,
 }, async () => {
   const bell = new Doorbell(Doorbell.allocate())

@@ -8,7 +8,7 @@ const CHECK = 77
 
 const table = (): OpaqueMarks => new OpaqueMarks(OpaqueMarks.allocate())
 
-test('opaque marks: a connection is marked until its line begins another generation', () => {
+test('opaque marks: a connection is marked until its line of the table starts another generation', () => {
   const marks = table()
   assert.equal(marks.holds(HASH, CHECK), false)
   marks.mark(HASH, CHECK, marks.generation(HASH))
@@ -36,7 +36,7 @@ test('opaque marks: two connections of one line replace each other', () => {
   assert.deepEqual([marks.isMarked(HASH, 0), marks.isMarked(other, 0), marks.isMarked(other, 1)], [false, true, false])
 })
 
-test('opaque marks: are removed one by one, or all at once by an assembler that starts', () => {
+test('opaque marks: are removed individually, or all at once by a starting assembler', () => {
   const shared = OpaqueMarks.allocate()
   const marks = new OpaqueMarks(shared)
   const hashes = [HASH, HASH + 1, HASH + 2]
@@ -62,7 +62,7 @@ const ENDS = {
 } as const
 
 for (const version of [4, 6] as const) {
-  test(`connectionCheck: IPv${version}: equal for both directions, different for other ports, interfaces and networks`, () => {
+  test(`connectionCheck: IPv${version}: is equal for both directions, and differs for other ports, interfaces and networks`, () => {
     const [a, b] = ENDS[version]
     const check = (isBack: boolean, ports: [number, number], interfaceId: number, network: number): number => {
       const [source, destination] = isBack ? [b, a] : [a, b]

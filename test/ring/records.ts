@@ -1,4 +1,4 @@
-/** Records whose every byte follows from a seed, and the verifier for the other end of a ring. */
+/** Records whose bytes are generated from a seed, and a verifier for the other end of a ring. */
 import type { RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { FULL } from '../../src/ring/byte-ring.ts'
 
@@ -34,7 +34,10 @@ export function produce(ring: RingProducer, number: number, length: number): boo
   return true
 }
 
-/** Consumes what the ring holds, at most `limit` bytes at once, and checks that record `number` and those after it are whole. */
+/**
+ * Consumes the ring's content, at most `limit` bytes at once, and checks that record `number` and the following ones
+ * are whole.
+ */
 export class Verifier {
   readonly #consumer: RingConsumer
   readonly #block: Uint8Array
@@ -50,7 +53,7 @@ export class Verifier {
     this.#lengthOf = lengthOf
   }
 
-  /** @returns false when there was nothing whole; throws when a record is not what it should be */
+  /** @returns false if there was no whole record; throws if a record differs from the expected one */
   take(): boolean {
     const count = this.#consumer.peek(this.#block, this.#block.length)
     let used = 0

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { QUANTILE_ERROR, RouteTable } from '../../src/routes/route-table.ts'
 import { samplePair } from '../pair/samples.ts'
 
-/** A pair that starts at a second and lasts some microseconds. */
+/** A pair that starts at a full second and takes some microseconds. */
 const pairOf = (target: string, micros = 1000, status = 200, second = 0) =>
   samplePair({
     requestStartMicros: second * 1e6,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { routeTemplate } from '../../src/routes/template.ts'
 
-/** Checks paths and their templates. */
+/** Asserts the templates of paths. */
 function templatesAre(expected: readonly (readonly [path: string, template: string])[]): void {
   for (const [path, template] of expected) assert.equal(routeTemplate(path).path, template)
 }
@@ -24,7 +24,7 @@ test('route template: numbers, UUIDs, hashes, dates and ids become {id}', () =>
     ['/mail/ann@example.com/inbox', '/mail/{id}/inbox'],
   ]))
 
-test('route template: names with digits stay', () =>
+test('route template: keeps names with digits', () =>
   templatesAre([
     ['/', '/'],
     ['//', '//'],
@@ -42,7 +42,7 @@ test('route template: names with digits stay', () =>
     ['/\u{1f600}/%F0%9F%98%80', '/\u{1f600}/%F0%9F%98%80'],
   ]))
 
-test('route template: ids before an extension, in matrix parameters and percent-encoded', () =>
+test('route template: recognises ids before an extension, in matrix parameters and percent-encoded', () =>
   templatesAre([
     ['/users/42.json', '/users/{id}.json'],
     ['/assets/app.9f86d081.js', '/assets/app.9f86d081.js'],
@@ -56,15 +56,15 @@ test('route template: ids before an extension, in matrix parameters and percent-
     ['/a%2Fb/c', '/a%2Fb/c'],
   ]))
 
-test('route template: the parts have their kinds', () => {
+test('route template: reports the kind of each part', () => {
   const { kinds } = routeTemplate('/a/1/2026-11-23;by=ann@example.com/cus_NffrFeUfNV2Hib')
   assert.deepEqual(kinds, ['integer', 'date', 'email', 'token'])
 })
 
-test('route template: long paths and segments are cut, in bounded time', () => {
+test('route template: truncates long paths and segments, in bounded time', () => {
   assert.ok(routeTemplate(`/${'x/'.repeat(100_000)}`).path.length < 600)
   assert.equal(routeTemplate(`/posts/${'x'.repeat(300)}/comments`).path, `/posts/${'x'.repeat(80)}…/comments`)
-  // A pattern that backtracks without bound would never return.
+  // A pattern with unbounded backtracking would never return.
   for (const hostile of ['1.', 'a1', 'a@', 'a1@.', ';', '%31']) {
     assert.ok(routeTemplate(`/${hostile.repeat(100_000)}`).path.length < 2000, hostile)
   }

@@ -1,4 +1,4 @@
-/** The bundled program, which is what is installed. Whatever starts the program in a test starts the bundle (PROGRAM). */
+/** The bundled program, which is what gets installed. Tests that start the program start the bundle (PROGRAM). */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -82,13 +82,13 @@ test('bundle: its files import only files that exist', () => {
   assert.deepEqual(missing, [])
 })
 
-test('bundle: it has the licenses of what it contains', () => {
+test('bundle: contains the licenses of its parts', () => {
   const text = readFileSync(join(dirname(PROGRAM), 'licenses.txt'), 'utf8')
   for (const name of ['@kubernetes/client-node', 'commander', 'kafkajs', 'pino', 'yaml', 'zod'])
     assert.ok(text.includes(`${name} `), name)
 })
 
-test('bundle: it is what npm installs, without the packages that it contains', () => {
+test('bundle: npm installs it, without the packages that it contains', () => {
   const { bin, files, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     bin: Record<string, string>
     files: string[]

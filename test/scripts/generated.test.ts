@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
 import { GENERATORS } from '../../scripts/generated.ts'
 
-/** The first line in which a file is not as it should be. */
+/** The first line that differs from the expected file. */
 function firstDifference(path: string, wanted: string): string | null {
   const [lines, wantedLines] = [readFileSync(join(ROOT, path), 'utf8'), wanted].map((text) => text.split('\n'))
   const at = wantedLines.findIndex((line, index) => line !== lines[index])

@@ -27,7 +27,7 @@ const PAIR = samplePair({
   response: { status: 503, body: Buffer.from([0xff, 0x00]) },
 })
 
-/** The error of a wrong expression. */
+/** The error of an invalid expression. */
 function faultOf(text: string): InterceptorError {
   try {
     compilePredicate(text)
@@ -39,7 +39,7 @@ function faultOf(text: string): InterceptorError {
   assert.fail(`accepted: ${text}`)
 }
 
-test('expression: fields of a pair, bodies as JSON, header names in lower case', () => {
+test('expression: reads fields of a pair, bodies as JSON, and header names in lower case', () => {
   for (const text of [
     'response.status >= 500 && request.target.startsWith("/api") && server.pod.namespace == "shop"',
     'response.status in [500, 503] && request.method == "POST"',
@@ -61,7 +61,7 @@ test('expression: fields of a pair, bodies as JSON, header names in lower case',
   }
 })
 
-test('expression: one that fails on a pair does not select it', () => {
+test('expression: does not select a pair on which it fails', () => {
   for (const text of [
     'request.json.nobody.id == 1',
     'response.json.user.id == 1',
@@ -75,7 +75,7 @@ test('expression: one that fails on a pair does not select it', () => {
   }
 })
 
-test('expression: a wrong one names its column and the nearest field', () => {
+test('expression: an error names the column and the nearest field', () => {
   for (const [text, column, guess] of [
     ['response.stats >= 500', 10, 'response.status'],
     ['respons.status >= 500', 1, 'response.status'],
@@ -105,7 +105,7 @@ test('expression: a wrong one names its column and the nearest field', () => {
   }
 })
 
-test('expression: literals that could select nothing are wrong', () => {
+test('expression: rejects literals that could select nothing', () => {
   for (const [text, column, what] of [
     ['request.path.matches("^/(a")', 22, 'invalid regular expression: /^/(a/: Unterminated group'],
     ['has(request.headers.Host)', 21, 'header names are in lower case; did you mean host?'],
@@ -117,7 +117,7 @@ test('expression: literals that could select nothing are wrong', () => {
   }
 })
 
-test('expression: errors of syntax and type are reported without a guess', () => {
+test('expression: reports syntax and type errors without a suggestion', () => {
   for (const [text, error] of [
     ['response.status ==', /column 19: /],
     ['', /column 1: /],
@@ -134,7 +134,7 @@ test('expression: errors of syntax and type are reported without a guess', () =>
   }
 })
 
-test('expression: long ones are bounded, and an error shows the part around its column', () => {
+test('expression: is bounded in length, and an error shows the part around its column', () => {
   assert.match(faultOf(`true${' && true'.repeat(5000)}`).message, /column/)
   const { message, hint } = faultOf(`${'true && '.repeat(100)}stats == 1`)
   assert.match(message, /^--where: column 801: Unknown variable: stats/)
@@ -143,7 +143,7 @@ test('expression: long ones are bounded, and an error shows the part around its 
   assert.equal(line.slice(mark.indexOf('^')), 'stats == 1')
 })
 
-test('expression: a body of deeply nested arrays does no harm', () => {
+test('expression: handles a body of deeply nested arrays', () => {
   const body = Buffer.from('['.repeat(500_000) + ']'.repeat(500_000))
   const pair = samplePair({ request: { body } })
   assert.equal(typeof compilePredicate('request.json != null')(pair), 'boolean')

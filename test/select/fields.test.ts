@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fieldFault, fieldReader, USUAL_FIELDS } from '../../src/select/fields.ts'
 import { samplePair } from '../pair/samples.ts'
 
-test('fields: unknown ones are refused, with the nearest known one', () => {
+test('fields: rejects unknown ones, and suggests the nearest known one', () => {
   for (const name of [...USUAL_FIELDS, 'request.json.user.id', 'request.headers.x-y', 'client.pod.labels.a/b']) {
     assert.equal(fieldFault(name), null, name)
   }
@@ -13,7 +13,7 @@ test('fields: unknown ones are refused, with the nearest known one', () => {
     assert.notEqual(fieldFault(name), null)
 })
 
-test('fields: are read as texts', () => {
+test('fields: are converted to text', () => {
   const labels = { 'app.kubernetes.io/name': 'api' }
   const pod = { name: 'p', namespace: null, uid: 'u', workload: null, container: '', labels }
   const pair = samplePair({

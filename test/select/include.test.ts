@@ -20,10 +20,10 @@ const PAIR = samplePair({ server: { address: '10.0.0.9', port: 80, pod: POD } })
 /** A pair with a target and a Host field. */
 const asked = (target: string, host: string) => samplePair({ request: { target, headers: [['host', host]] } })
 
-test('include: without lists every pair is included', () => {
+test('include: includes every pair without lists', () => {
   assert.ok(include({}).isEmpty)
   assert.ok(include({}).pair(samplePair()))
-  // A capture that is out of order may show the response first.
+  // A capture that is out of order may contain the response first.
   assert.ok(include({}).latency(-5))
   assert.ok(!include({ minLatency: 1 }).latency(-5))
 })
@@ -61,7 +61,7 @@ test('include: a pair must be on every list', () => {
   assert.ok(!include({ methods: ['POST'], paths: ['/users'], statuses: ['500'] }).pair(PAIR))
 })
 
-test('include: hosts are compared without port and case', () => {
+test('include: compares hosts without port and case', () => {
   const hosts = include({ hosts: ['*.Shop.local', '[fd00::1]'] })
   for (const host of ['api.shop.local', 'API.SHOP.LOCAL:8080', '[FD00::1]', '[fd00::1]:80']) {
     assert.ok(hosts.pair(asked('/', host)), host)
@@ -72,7 +72,7 @@ test('include: hosts are compared without port and case', () => {
   assert.ok(!hosts.pair(samplePair({ request: { headers: [] } })))
 })
 
-test('include: paths are those of every form of a target, without query and trailing slash', () => {
+test('include: reads the path from every form of a target, without query and trailing slash', () => {
   const paths = include({ paths: ['/api/**'] })
   for (const target of ['/api', '/api/', '/api/a/b?x=/', 'http://h/api/a#f'])
     assert.ok(paths.pair(asked(target, '')), target)
@@ -81,7 +81,7 @@ test('include: paths are those of every form of a target, without query and trai
   }
 })
 
-test('include: one pod has to be on all lists of pods', () => {
+test('include: one pod must be on all lists of pods', () => {
   const client = {
     address: '10.0.0.5',
     port: 1,

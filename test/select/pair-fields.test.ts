@@ -38,7 +38,7 @@ function typeOf(path: string): string {
 const fieldOf = (pair: Pair, path: string): unknown =>
   path.split('.').reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], variablesOf(pair))
 
-test('pair fields: every field of any pair has the type that is declared', () => {
+test('pair fields: every field of any pair has its declared type', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       for (const path of FIELD_PATHS) assert.ok(isOf(typeOf(path), fieldOf(pair, path)), path)
@@ -63,7 +63,7 @@ test('pair fields: header names are in lower case, and repeated fields are joine
   )
 })
 
-test('pair fields: the host has no port, and is empty where there is no Host field', () => {
+test('pair fields: the host has no port, and is empty without a Host field', () => {
   const hostOf = (...headers: Header[]): unknown => fieldOf(samplePair({ request: { headers } }), 'request.host')
   assert.equal(hostOf(['hOST', 'api.shop:8080'], ['Host', 'other']), 'api.shop')
   assert.equal(hostOf(['Host', '[::1]:80']), '[::1]')
@@ -71,7 +71,7 @@ test('pair fields: the host has no port, and is empty where there is no Host fie
   assert.equal(hostOf(), '')
 })
 
-test('pair fields: bodies are text where they are UTF-8, and JSON where they are that', () => {
+test('pair fields: bodies are text if they are UTF-8, and JSON if they are valid JSON', () => {
   const fieldsOf = (body: Uint8Array): unknown[] =>
     ['response.body', 'response.json'].map((path) => fieldOf(samplePair({ response: { body } }), path))
   assert.deepEqual(fieldsOf(Buffer.from('{"a":[1,"é"]}')), ['{"a":[1,"é"]}', { a: [1, 'é'] }])
@@ -81,14 +81,14 @@ test('pair fields: bodies are text where they are UTF-8, and JSON where they are
   assert.deepEqual(fieldsOf(new Uint8Array(Buffer.from('xx[7]yy')).subarray(2, 5)), ['[7]', [7]])
 })
 
-test('pair fields: the latency spans the exchange, and is never below 0', () => {
+test('pair fields: the latency spans the exchange, and is never negative', () => {
   const latency = (requestStartMicros: number, responseEndMicros: number): unknown =>
     fieldOf(samplePair({ requestStartMicros, responseEndMicros }), 'latencyMs')
   assert.equal(latency(1_000, 3_500), 2.5)
   assert.equal(latency(3_500, 1_000), 0)
 })
 
-test('pair fields: an end that is a known pod has its names, one that is not has empty ones', () => {
+test('pair fields: an endpoint has the names of its pod, or empty names without a known pod', () => {
   const pod = {
     name: 'api-1',
     namespace: null,

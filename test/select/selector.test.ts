@@ -15,12 +15,12 @@ async function selector(grep: string[], where: string | null = null): Promise<Pa
   return created
 }
 
-test('selector: there is none for a selection of every pair', async () => {
+test('selector: is null for a selection of every pair', async () => {
   assert.equal(await PairSelector.create(), null)
   assert.equal(await PairSelector.create({ grep: [], where: null }, include), null)
 })
 
-test('selector: reads both forms of a pair, and reports what is neither', async () => {
+test('selector: reads both forms of a pair, and reports other values', async () => {
   const get = await PairSelector.create(undefined, { ...include, methods: ['GET'] })
   for (const [method, expected] of [['GET', true] as const, ['POST', false] as const]) {
     const pair = samplePair({ request: { method } })
@@ -46,7 +46,7 @@ test('selector: --grep searches start lines, headers and bodies, also compressed
   assert.equal((await selector(['Zoë', 'nothing'])).selects(bytes), false)
 })
 
-test('selector: --grep and --where both have to hold', async () => {
+test('selector: requires both --grep and --where to match', async () => {
   const bytes = packPair(samplePair())
   assert.equal((await selector(['"a"'], 'request.json.a == 1')).selects(bytes), true)
   assert.equal((await selector(['"b"'], 'request.json.a == 1')).selects(bytes), false)

@@ -14,7 +14,7 @@ function started(): { drops: DropLog; lines: unknown[] } {
   return { drops: new DropLog(log), lines }
 }
 
-test('drop log: an outage of 20 minutes has a line at its start, one per ten minutes, and one after its end', () => {
+test('drop log: logs an outage of 20 minutes at its start, every ten minutes, and after its end', () => {
   const { drops, lines } = started()
   for (let second = 0; second <= 1200; second += 1) {
     drops.dropped('maxAge', 2, second * 1000)
@@ -32,7 +32,7 @@ test('drop log: an outage of 20 minutes has a line at its start, one per ten min
   assert.deepEqual(lines.slice(3), [['info', `stopped dropping pairs ${AGE}`, 5]])
 })
 
-test('drop log: each bound has lines of its own, and the next outage begins with one', () => {
+test('drop log: logs each bound separately, and starts over at the next outage', () => {
   const { drops, lines } = started()
   drops.dropped('maxAge', 1, 0)
   drops.dropped('bufferBytes', 3, 1)
@@ -47,7 +47,7 @@ test('drop log: each bound has lines of its own, and the next outage begins with
   ])
 })
 
-test('drop log: the end of a run logs what no line has counted', () => {
+test('drop log: at the end of a run, logs the drops that no line has counted', () => {
   const { drops, lines } = started()
   drops.dropped('maxAge', 1, 0)
   drops.dropped('maxAge', 7, 1)

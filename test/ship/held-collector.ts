@@ -1,4 +1,4 @@
-/** Collects what a shipper holds, as the main thread does. */
+/** Collects what a shipper holds, like the main thread. */
 import assert from 'node:assert/strict'
 import type { FromWorker } from '../../src/thread/messages.ts'
 
@@ -13,7 +13,7 @@ export class HeldCollector {
     if (message.t === 'released') assert.ok(this.#held.delete(message.id), 'memory is released once')
   }
 
-  /** What a shipper that ends now leaves. */
+  /** What the shipper would leave behind if it ended now. */
   get left(): SharedArrayBuffer[] {
     return [...this.#held.values()]
   }

@@ -27,11 +27,11 @@ test('held memory: the main thread is sent each piece once, until it is released
   )
 })
 
-test('held memory: what need not outlive the thread is not shared', () => {
+test('held memory: memory that need not outlive the thread is not shared', () => {
   assert.ok(new HeldMemory(null).allocate(PAIRS, 64).bytes.buffer instanceof ArrayBuffer)
 })
 
-test('held memory: what a thread leaves is what it allocated and did not release, with its bytes, whatever the order', () => {
+test('held memory: a thread leaves behind what it allocated and did not release, with its bytes, in any order of calls', () => {
   const step = fc.record({
     bytes: fc.integer({ min: 1, max: 300 }),
     kind: fc.constantFrom(PAIRS, BATCH),

@@ -31,7 +31,7 @@ const steps = fc.array(
   { maxLength: 300, size: 'max' },
 )
 
-test('pair queue: behaves like a list under any sequence of reads, pops and drops', () => {
+test('pair queue: model: behaves like a list under any sequence of reads, pops and drops', () => {
   fc.assert(
     fc.property(steps, (all) => {
       const ring = new PairRing()
@@ -118,7 +118,7 @@ test('pair queue: holds a pair longer than its blocks, and small ones after it',
   assert.equal(queue.front(), false)
 })
 
-test('pair queue: memory is bounded by what waits, however long it runs', () => {
+test('pair queue: memory is bounded by the waiting pairs, however long it runs', () => {
   const ring = new PairRing()
   const queue = new PairQueue(new HeldMemory(null))
   const blocks = new Set<ArrayBufferLike>()
@@ -134,7 +134,7 @@ test('pair queue: memory is bounded by what waits, however long it runs', () => 
   assert.ok(blocks.size <= 2, `${blocks.size} blocks`)
 })
 
-test('pair queue: a pair whose processing ended the thread is reported to the next one, and only that pair', () => {
+test('pair queue: reports only the pair whose processing ended the thread to the next one', () => {
   const ring = new PairRing()
   const collector = new HeldCollector()
   const { queue } = openStore([], collector.post)

@@ -1,4 +1,4 @@
-/** A pair ring with both of its ends, for tests that read it in the thread that writes it. */
+/** A pair ring with both of its ends, for tests that write and read it in one thread. */
 import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
@@ -16,7 +16,7 @@ export class PairRing {
   /**
    * Writes and publishes a pair.
    *
-   * @param number of its connection, and in other forms of its server and time @returns false where there is no room
+   * @param number determines its connection, server and time @returns false where there is no room
    */
   put(number: number, pair: Uint8Array): boolean {
     const producer = this.#producer

@@ -25,7 +25,7 @@ const lines = (path: string): { request: { target: string } }[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
-test('shipper: every pair of every ring is written once, in the order of its ring', async () => {
+test('shipper: writes every pair of every ring once, in the order of its ring', async () => {
   const sink = toFile()
   const run = startShipper({ sink, rings: 3, ringBytes: 64 * 1024 })
   for (let number = 0; number < 3000; number += 1) await run.put(number, {}, number % 3)
@@ -42,7 +42,7 @@ test('shipper: every pair of every ring is written once, in the order of its rin
   }
 })
 
-test('shipper: a working output is reported reachable, and no pair waits', async () => {
+test('shipper: reports a working output as reachable, and no pair waits', async () => {
   const run = startShipper({ sink: toFile() })
   assert.equal(run.status.reachable, null, 'not tried yet')
   await run.put(1)
@@ -53,7 +53,7 @@ test('shipper: a working output is reported reachable, and no pair waits', async
   await run.finish()
 })
 
-test('shipper: an unreachable broker is reported, and the age of waiting pairs grows', async () => {
+test('shipper: reports an unreachable broker, and the age of waiting pairs grows', async () => {
   const { kafka, ...rest } = defaultConfig()
   const sink = kafkaSinkSpec({ ...rest, kafka: { ...kafka, brokers: ['127.0.0.1:1'] } }, 'n1')
   const run = startShipper({ sink, whenFull: 'drop', shutdownTimeoutMs: 100 })
@@ -148,7 +148,7 @@ test('shipper: reads pairs until the rings close while it drains', async () => {
   assert.equal(run.counter('shipped'), 49)
 })
 
-test('shipper: stop ends the run while a ring is still open, and counts the remaining pairs', async () => {
+test('shipper: a stop ends the run while a ring is still open, and counts the remaining pairs', async () => {
   const run = startShipper({ sink: { kind: 'none' } })
   await run.ready
   run.command(COMMAND_STOP)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OutputProgress, ShipStatus } from '../../src/ship/status.ts'
 
-test('ship status: another thread’s view shows what was published last', () => {
+test('ship status: another thread reads what was published last', () => {
   const shared = ShipStatus.allocate()
   const [shipper, reader] = [new ShipStatus(shared), new ShipStatus(shared)]
   assert.deepEqual([reader.bytes, reader.oldestMs, reader.reachable], [0, 0, null])
@@ -12,7 +12,7 @@ test('ship status: another thread’s view shows what was published last', () =>
   }
 })
 
-test('ship status: what the shipper publishes, its output and its tap do not overwrite each other', () => {
+test('ship status: shipper, output and tap do not overwrite each other’s values', () => {
   const shared = ShipStatus.allocate()
   const status = new ShipStatus(shared)
   const progress = new OutputProgress(shared)
@@ -28,7 +28,7 @@ test('ship status: what the shipper publishes, its output and its tap do not ove
   assert.deepEqual([progress.begun, progress.pairs, progress.bytes], [true, 5, 6])
 })
 
-test('output progress: a shipper that replaces a failed one continues from what that has written', () => {
+test('output progress: a replacement shipper continues after what the failed one has written', () => {
   const shared = ShipStatus.allocate()
   const failed = new OutputProgress(shared)
   failed.begun = true

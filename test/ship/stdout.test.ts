@@ -1,4 +1,4 @@
-/** The shipper's standard output as other programs see it: a shipper in a process of its own, at the end of a pipe. */
+/** The shipper's standard output as seen by other programs: a shipper in a separate process, writing to a pipe. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -63,7 +63,7 @@ export interface RecordOptions {
 
 export interface ShipperOptions {
   sink: SinkSpec
-  /** A path, for a tap. */
+  /** Path of the tap's socket. */
   tap?: string
   rings?: number
   ringBytes?: number
@@ -78,7 +78,7 @@ export interface ShipperOptions {
 export class ShipperRun {
   readonly counters = allocateCounters(SHIP_COUNTERS)
   readonly #status = ShipStatus.allocate()
-  /** The state of its buffer and output. */
+  /** State of the shipper's buffer and output. */
   readonly status = new ShipStatus(this.#status)
   readonly control: Control
   readonly messages: FromWorker[] = []
@@ -132,7 +132,7 @@ export class ShipperRun {
     await this.#ready
   }
 
-  /** Ends the thread wherever it is. */
+  /** Terminates the thread at any point. */
   async stop(): Promise<void> {
     this.#ended.catch(() => {})
     await this.worker.terminate()
@@ -246,7 +246,7 @@ export class ShipperRun {
   }
 }
 
-/** A shipper thread for the test that runs now, with whose end it is stopped. */
+/** A shipper thread that is stopped when the current test ends. */
 export function startShipper(options: ShipperOptions): ShipperRun {
   const run = new ShipperRun(options)
   after(() => run.stop())

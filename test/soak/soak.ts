@@ -1,7 +1,7 @@
 /**
- * `npm run soak -- --minutes N --seed S`: the pipeline under traffic while pods come and go, Kafka is stopped, killed and
- * frozen, and threads are made to throw, hang or run out of memory, all drawn from the seed. Once a minute it checks whether
- * memory and descriptors grow. The laws are checked at the end: they hold exactly only while no worker runs.
+ * `npm run soak -- --minutes N --seed S`: runs the pipeline under traffic while pods start and end, Kafka is stopped,
+ * killed and frozen, and threads throw, hang or run out of memory, all drawn from the seed. Once a minute it checks
+ * whether memory and descriptors grow. The laws are checked at the end: they hold exactly only while no worker runs.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -26,14 +26,17 @@ const PODS = 6
 /** Between two events. */
 const EVENT_MS = 2_000
 const REPORT_MS = 60_000
-/** Restarted threads and JIT code settle within this time; growth is counted from then on. */
+/** Memory of restarted threads and JIT code stabilises within this time; growth is measured afterwards. */
 const WARM_UP_MS = 120_000
 const MAX_GROWTH_MIB = 96
 const MAX_NEW_DESCRIPTORS = 40
-/** By then every thread has been replaced and what waited has been shipped. */
+/** Within this time every thread has been replaced, and waiting pairs have been shipped. */
 const SETTLE_MS = 90_000
 
-/** Serves on the loopback interface of its namespace, and requests from itself at an uneven pace, until it is killed. */
+/**
+ * An HTTP server on the loopback interface of its namespace that sends itself requests at an uneven rate until it is
+ * killed.
+ */
 const POD = `
 const http = require('http')
 const sizes = [20, 900, 9000]
@@ -63,7 +66,10 @@ class Soak {
   readonly #pods: Pod[] = []
   readonly #happened: Record<string, number> = {}
   #started = 0
-  /** The least memory, and the fewest descriptors, since the last report: a thread that runs out of memory has just grown. */
+  /**
+   * Minimum of memory and descriptors since the last report, because a thread that runs out of memory grows
+   * temporarily.
+   */
   #least: Usage = NO_USAGE
 
   constructor(rig: TargetRig, broker: KafkaBroker, faults: WorkerFaults) {
@@ -92,7 +98,7 @@ class Soak {
     for (const pod of this.#pods.splice(0)) await this.#removePod(pod)
   }
 
-  /** Something from the seed. */
+  /** A random element, drawn from the seed. */
   async #event(): Promise<void> {
     const what = this.#random.below(10)
     if (what < 3 && this.#pods.length < PODS) await this.#count('pods added', () => this.#addPod())
@@ -145,7 +151,7 @@ class Soak {
     const role = (['capture', 'assemble', 'ship'] satisfies Role[])[this.#random.below(3)]
     const fault = (['throw', 'throw', 'hang', 'exhaust'] satisfies Fault[])[this.#random.below(4)]
     const thread = this.#rig.pipeline.observe().threads.find((one) => one.role === role)
-    // A thread that is about to be replaced is left alone.
+    // Threads that are about to be replaced get no further fault.
     if (thread?.state !== 'ready') return
     await this.#faults.inject(role, fault)
   }

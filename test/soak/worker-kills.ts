@@ -1,6 +1,6 @@
 /**
- * `npm run kills`: a hundred threads that throw, hang or run out of memory, of all roles at the same time and at moments drawn from a seed,
- * under traffic: each is replaced, what is lost is counted, and no pair is wrong.
+ * `npm run kills`: makes a hundred threads of all roles throw, hang or run out of memory under traffic, at times drawn
+ * from a seed: each is replaced, losses are counted, and no pair is wrong.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -31,12 +31,15 @@ const SPREAD_MS = 400
 const LOOK_MS = 10
 const WAIT_MS = 60_000
 const SETTLE_MS = 2_000
-/** A fault without effect after this time has not reached its thread: Node.js's inspector misses the start of some. */
+/**
+ * A fault without effect after this time did not reach its thread, because Node.js's inspector misses the start of some
+ * threads.
+ */
 const UNSEEN_MS = 8_000
-/** The goals: from the end of a thread, or from the moment it hangs, until the next one works. */
+/** Limits of the time from the end or hang of a thread until its replacement works. */
 const RESTARTED_MS = 1_000
 const HANG_MS = 5_000
-/** What a busy machine may add to one of them. */
+/** Additional time on a busy machine. */
 const BUSY_MS = 10_000
 const MAX_GROWTH_MIB = 128
 const MAX_NEW_DESCRIPTORS = 8
@@ -69,7 +72,7 @@ class Killer {
   readonly #rig: TargetRig
   readonly #t: TestContext
   #faults: WorkerFaults
-  /** Times that the inspector did not know the newest thread. */
+  /** Number of times that the inspector did not know the newest thread. */
   reattached = 0
 
   constructor(t: TestContext, rig: TargetRig, faults: WorkerFaults) {
@@ -78,7 +81,7 @@ class Killer {
     this.#faults = faults
   }
 
-  /** Kills threads of all roles side by side. @returns what the process uses once all of them have been replaced */
+  /** Kills threads of all roles in parallel. @returns the process's resources once all of them have been replaced */
   async run(kills: number, seed: number): Promise<Usage> {
     await Promise.all(ROLES.map((role, i) => this.#runRole(role, kills, new Random(seed + i))))
     await sleep(SETTLE_MS)
@@ -143,7 +146,7 @@ function checkTimes(t: TestContext, times: Times): void {
   }
 }
 
-await test(`kills: of a hundred killed threads each is replaced, and what is lost is counted (seed ${SEED})`, {
+await test(`kills: each of a hundred killed threads is replaced, and losses are counted (seed ${SEED})`, {
   skip: needs('root', 'ip') || needsKafka(),
   timeout: 400_000,
 }, async (t) => {
@@ -181,7 +184,7 @@ await test(`kills: of a hundred killed threads each is replaced, and what is los
   t.diagnostic(`attached again ${killer.reattached} times`)
   t.diagnostic(`${requests} exchanges; ${JSON.stringify({ frames: ledger['frames'], pairs: ledger['pairs'] })}`)
   t.diagnostic(`at first ${JSON.stringify(first)}, at the end ${JSON.stringify(now)}`)
-  // Batches that were in flight when a shipper ended are there twice.
+  // Batches in flight when a shipper ended are stored twice.
   const targets = new Set(readTopic(broker, TOPIC).map(({ value }) => provenTarget(unpackPair(value))))
   assert.ok(targets.size >= count(ledger, 'pairs.shipped') && targets.size <= count(ledger, 'pairs.kept'))
   assert.ok(targets.size > 0.8 * requests, `${targets.size} of ${requests} pairs`)
@@ -191,11 +194,11 @@ await test(`kills: of a hundred killed threads each is replaced, and what is los
   assert.equal(count(ledger, 'frames.kernelDropped'), 0, 'the kernel’s ring outlives the worker')
   assert.ok(now.descriptors <= first.descriptors + MAX_NEW_DESCRIPTORS, 'descriptors')
   assert.ok(now.rssMiB <= first.rssMiB + MAX_GROWTH_MIB, 'memory')
-  // Last, because a busy machine may miss the goals.
+  // Checked last, because a busy machine may exceed the limits.
   checkTimes(t, killer.times)
 })
 
-/** The target of a pair, whose response has to name it. */
+/** The target of a pair, which its response must repeat. */
 function provenTarget(pair: Pair | Error): string {
   if (pair instanceof Error) throw pair
   assert.equal(JSON.parse(Buffer.from(pair.response.body).toString()).target, pair.request.target, 'a wrong pair')

@@ -1,4 +1,4 @@
-/** Rules for single files of the source that biome has no rule for. */
+/** Rules for single source files for which Biome has no rule. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ test(`files: none is longer than ${MAX_LINES} lines`, () => {
 /** 1-based. */
 const lineOf = ({ text }: SourceFile, node: Node): number => text.slice(0, node.end).split('\n').length
 
-/** The `!`s of a file whose operand is never null or undefined by its type. */
+/** The `!`s of a file whose operand's type contains neither null nor undefined. */
 function idleAssertions(file: SourceFile): string[] {
   const assertions: NonNullExpression[] = []
   walk(file.tree, (node) => {
@@ -41,7 +41,8 @@ function idleAssertions(file: SourceFile): string[] {
   return idle.map((node) => `${file.path}:${lineOf(file, node)}: ${node.getText()}`)
 }
 
-// An element's type has no undefined (noUncheckedIndexedAccess is off), so a `!` after an index is one of these.
-test('code: no `!` asserts what the type states already', () => {
+// The type of an element does not include undefined (noUncheckedIndexedAccess is off), so this covers a `!` after an
+// index.
+test('code: no `!` asserts what the type already states', () => {
   assert.deepEqual([...files.values()].flatMap(idleAssertions), [])
 })

@@ -1,4 +1,4 @@
-/** Exports: each is imported, those of src/ by more than tests, and no two types of them have the same name. */
+/** Exports: each is imported, those of src/ not only by tests, and no two exported types have the same name. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -16,16 +16,16 @@ import {
 } from 'typescript/unstable/ast'
 import { files, programImports, type SourceFile, walk } from './source-tree.ts'
 
-/** `export` is the first word of a statement; a tree's node is without the comments before it. */
+/** A statement that begins with `export`; a node's text excludes the comments before it. */
 const isExported = (statement: Node): boolean => statement.getText().startsWith('export ')
 
 interface Export {
   name: string
-  /** Whether it is a type, which may be exported only because the signature of another export has it. */
+  /** Whether it is a type, which may be exported only because the signature of another export contains it. */
   isType: boolean
 }
 
-/** What a statement exports. */
+/** The names that a statement exports. */
 function exportedBy(statement: Node): Export[] {
   const isType = isInterfaceDeclaration(statement) || isTypeAliasDeclaration(statement) || isClassDeclaration(statement)
   return exportedNames(statement).map((name) => ({ name, isType }))
@@ -92,7 +92,7 @@ function isUsedWithin(file: SourceFile, name: string): boolean {
 }
 
 const known = importers()
-/** Threads and child processes begin in these: what they export is called by name. */
+/** Entry points of threads and child processes, whose exports are called by name. */
 const entries = new Set(
   [...files.values()].flatMap(({ imports }) =>
     imports.filter(({ kind }) => kind === 'load').map(({ target }) => target),
@@ -113,10 +113,10 @@ const all: ExportUse[] = [...files.values()]
     }),
   )
 
-/** Constants of one enumeration have their first word in common. */
+/** Constants of one enumeration share their first word. */
 const familyOf = (name: string): string | null => /^([A-Z0-9]+)_/.exec(name)?.[1] ?? null
 
-/** Exported with its family, of which others are imported. */
+/** Exported with its enumeration, of which other constants are imported. */
 const isOfUsedFamily = ({ file, name }: ExportUse): boolean =>
   familyOf(name) !== null &&
   all.some((other) => other.file === file && other.importedBy.length > 0 && familyOf(other.name) === familyOf(name))
@@ -142,7 +142,7 @@ test('exports: src/ has nothing that only tests use', () => {
   )
 })
 
-/** Two types of one name are mistaken for each other, by readers and by an editor's completion. */
+/** Readers and editors confuse two types of the same name. */
 test('exports: no two modules of src/ export a type of the same name', () => {
   const byName = new Map<string, string[]>()
   for (const { file, name, isType } of all) {

@@ -1,4 +1,4 @@
-/** Docstrings: which exports of src/ have one. What they should state is in CONTRIBUTING.md. */
+/** Which exports of src/ must have docstrings. CONTRIBUTING.md describes their content. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ const CORE = 'src/assemble/core/'
 interface Export {
   readonly kind: 'function' | 'class' | 'constant' | 'type'
   readonly name: string
-  /** A docstring precedes it, or precedes the row of constants that it belongs to. */
+  /** Whether a docstring precedes it, or the group of constants to which it belongs. */
   readonly documented: boolean
 }
 
 interface Module {
   readonly path: string
-  /** The file begins with a comment. */
+  /** Whether the file begins with a comment. */
   readonly hasHead: boolean
   readonly exports: readonly Export[]
 }
@@ -26,7 +26,7 @@ const FUNCTION =
   /^export (?:declare )?(?:async )?function\b|^export const \w+ = (?:async )?(?:<.*>)?\((?!\{$)[^)]*(?:\).*=>|$)/
 const CLASS = /^export (?:abstract )?class\b/
 const CONSTANT = /^export (?:const|let)\b/
-/** What may stand between a docstring and its export. */
+/** What is permitted between a docstring and its export. */
 const BETWEEN = /^(?:@|\/\/)/
 
 function kindOf(line: string): Export['kind'] {
@@ -79,7 +79,7 @@ test('docstrings: every exported function of src/ has one', () => {
   )
 })
 
-/** The head of a file that exports one class is about this class. */
+/** The head comment of a file that exports one class describes this class. */
 test('docstrings: every exported class of src/ has one, or is the only one of a file with a head', () => {
   const isDescribedByHead = ({ hasHead, exports }: Module): boolean =>
     hasHead && exports.filter(({ kind }) => kind === 'class').length === 1

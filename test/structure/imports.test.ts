@@ -1,4 +1,4 @@
-/** What may import what: layers, stages, the seams around packages, and no circles. */
+/** Rules for imports: layers, stages, packages behind one module, and no circles. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -97,7 +97,10 @@ test('imports: no files of the assembler’s program import each other in a circ
   assert.deepEqual(findCircles(programImports()), [])
 })
 
-/** What the page of `interceptor ui` may share with the program: it runs in a browser, and everything else needs Node.js. */
+/**
+ * Modules that the page of `interceptor ui` may share with the program. The page runs in a browser, and all others need
+ * Node.js.
+ */
 const SHARED_WITH_PAGE = [
   'src/format/traffic-text.ts',
   'src/format/units.ts',
@@ -106,7 +109,7 @@ const SHARED_WITH_PAGE = [
   'src/ui/protocol.ts',
 ]
 
-test('page: imports nothing but its own files, what it may share, and three packages', () => {
+test('page: imports only its own files, the shared modules, and three packages', () => {
   const folder = 'src/ui/page'
   const packages = /^(?:preact(?:\/hooks)?|@preact\/signals|@dagrejs\/dagre)$/
   const isAllowed = (specifier: string): boolean => {

@@ -37,7 +37,7 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
   { folders: ['errors.ts', 'version.ts'], why: 'errors with their exit codes and hints; the version' },
 ]
 
-/** What the other folders of the checkout import, beside themselves. */
+/** What the other folders of the checkout may import, in addition to their own files. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   src: [],
   rig: ['src'],
@@ -47,13 +47,13 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   test: ['src', 'rig', 'deploy', 'bench', 'scripts'],
 }
 
-/** The stages, see LAYERS: the rule that matters most has a test of its own. */
+/** The stages, see LAYERS. The most important rule has a separate test. */
 export const STAGES = ['capture', 'assemble', 'ship', 'discovery'] as const
 
 /** The folder of src/ that a path lies in, or the file itself: `src/ring/layout.ts` is in `ring`. */
 export const folderOf = (path: string): string => path.split('/')[1]
 
-/** Packages that one place alone may import. */
+/** Packages that only one place may import. */
 export const SEAMS: readonly { packages: RegExp; within: string; why: string }[] = [
   {
     packages: /^koffi$/,
@@ -78,7 +78,7 @@ export const SEAMS: readonly { packages: RegExp; within: string; why: string }[]
 ]
 
 /**
- * Files that import each other in a circle, and why they may. A test fails when a circle is not listed, and when a listed
+ * Files that import each other in a circle, and the reason. A test fails when a circle is not listed, and when a listed
  * one is gone.
  */
 export const CIRCLES: readonly { files: readonly string[]; why: string }[] = []

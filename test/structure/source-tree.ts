@@ -24,11 +24,11 @@ import {
 import { API, type Checker } from 'typescript/unstable/sync'
 import { ROOT } from '../../rig/root.ts'
 
-/** One place where a file names another module. */
+/** One import of another module by a file. */
 export interface Import {
   /** A path from the root (`src/errors.ts`), or a package (`koffi`, `node:fs`). */
   target: string
-  /** What is imported by name; `*`: all of it, or where the names are unknown. */
+  /** The imported names; `*`: all of them, or unknown names. */
   names: string[]
   /**
    * `import`: an import or a re-export, of types too; `load`: the file is named in a string, as an entry of a thread or
@@ -75,7 +75,7 @@ export function walk(node: Node, visit: (node: Node) => void): void {
   node.forEachChild((child) => walk(child, visit))
 }
 
-/** The names of a clause; none without one, as in `import './x.ts'`. */
+/** The names of an import clause; empty without one, as in `import './x.ts'`. */
 function importedNames(bindings: Node | undefined): string[] {
   if (bindings === undefined) return []
   if (isNamedImports(bindings) || isNamedExports(bindings)) {
@@ -84,7 +84,7 @@ function importedNames(bindings: Node | undefined): string[] {
   return ['*']
 }
 
-/** The names in `const { a, b } = await import('./x.ts')`; `*` where they are used in another way. */
+/** The names in `const { a, b } = await import('./x.ts')`; `*` if the module is used in another way. */
 function loadedNames(call: Node): string[] {
   const awaited = call.parent
   const declaration = isAwaitExpression(awaited) ? awaited.parent : awaited

@@ -1,4 +1,4 @@
-/** Which modules hold state: those with a class whose methods change it, its own or that of the objects it has. */
+/** Detects modules that hold state: those with a class whose methods modify its own state or that of its objects. */
 import {
   isBinaryExpression,
   isCallExpression,
@@ -37,7 +37,7 @@ const isAssignment = ({ kind }: Node): boolean =>
 const isStep = (operator: SyntaxKind): boolean =>
   operator === SyntaxKind.PlusPlusToken || operator === SyntaxKind.MinusMinusToken
 
-/** Whether a node changes what outlives the call: a field, an element, a collection in a field. */
+/** Whether a node modifies something that outlives the call: a field, an element, or a collection in a field. */
 function changes(node: Node): boolean {
   if (isBinaryExpression(node)) return isAssignment(node.operatorToken) && isPlace(node.left)
   if (isPostfixUnaryExpression(node) || isPrefixUnaryExpression(node)) {
@@ -50,7 +50,7 @@ function changes(node: Node): boolean {
   )
 }
 
-/** Whether a class of the module has a method that changes state. Constructors only prepare it. */
+/** Whether a class of the module has a method that modifies state. Constructors only initialise it. */
 export function holdsState({ tree }: SourceFile): boolean {
   let holds = false
   walk(tree, (declared) => {

@@ -10,7 +10,7 @@ import { holdsState } from './state.ts'
 /** Folders of the checkout whose tests are in a folder of the same name; the others mirror src/. */
 const MIRRORED = ['bench', 'rig', 'scripts']
 
-/** Folders of test/ whose tests test no file of their own. */
+/** Folders of test/ whose tests do not correspond to single files. */
 const FOLDERS: Readonly<Record<string, string>> = {
   deploy: 'the chart, the manifests and the image of deploy/',
   docs: 'README.md and docs/: commands, outputs, links, figures',
@@ -21,7 +21,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   structure: 'rules about the sources',
 }
 
-/** Tests that no single source file answers for, and their subjects. */
+/** Tests that do not correspond to a single source file, and their subjects. */
 const SPANNING: Readonly<Record<string, string>> = {
   'assemble/allocation': 'the hot path allocates nothing',
   'assemble/floods': 'more connections, requests and held bytes than there is room for',
@@ -52,8 +52,8 @@ const SPANNING: Readonly<Record<string, string>> = {
 }
 
 /**
- * Modules of src/ that hold state and are tested only as parts of a larger one, and the test that does it: what they hold is
- * a record that others change, or exists only with a system around it.
+ * Modules of src/ that hold state but are tested only as parts of a larger one, with the test that covers them: their
+ * state is a record that others modify, or exists only within a larger system.
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
   'assemble/encode/forwarded': 'assemble/encode/pair',
@@ -72,7 +72,7 @@ const tests = filesIn('test')
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => path.slice('test/'.length, -'.test.ts'.length))
 
-/** Parts of the assembler's program (src/assemble/core) have their tests beside those of the assembler. */
+/** Tests of the assembler's program (src/assemble/core) are in the folders of the assembler's tests. */
 const inProgram = (name: string): string => name.replace(/^assemble\//, 'assemble/core/')
 
 const hasSource = (name: string): boolean => {

@@ -19,7 +19,7 @@ test('budget: the defaults fit one interface and eight assemblers', () => {
   }
 })
 
-test('budget: short memory leads to fewer capture workers, not to smaller pools', () => {
+test('budget: little memory reduces the number of capture workers, not the size of pools', () => {
   const { limits, ship } = defaultConfig()
   const plenty = divideMemory(
     { ...limits, ...ship, memory: 1024 * MIB },
@@ -34,7 +34,7 @@ test('budget: short memory leads to fewer capture workers, not to smaller pools'
   assert.ok(short.poolBytes >= 16 * MIB, `${short.poolBytes}`)
 })
 
-test('budget: only live capture gets frame rings that hold bursts, a quarter of the memory in all', () => {
+test('budget: only live capture gets frame rings that hold bursts, in total a quarter of the memory', () => {
   const ring = (memory: number, captures: number, assemblers: number, live: boolean): number =>
     divideMemory(
       { memory: memory * MIB, bufferBytes: 64 * MIB, pairBytes: MIB },
@@ -44,7 +44,7 @@ test('budget: only live capture gets frame rings that hold bursts, a quarter of 
   assert.deepEqual([ring(256, 1, 1, false), ring(1024, 1, 1, false), ring(1024, 2, 4, false)], [4, 4, 2])
 })
 
-test('budget: the parts never exceed the whole, and the size named by the error is enough', () => {
+test('budget: the parts never exceed the whole, and the size suggested by the error suffices', () => {
   const shape = fc.record({
     memory: fc.integer({ min: 1, max: 2048 }),
     buffer: fc.integer({ min: 1, max: 512 }),

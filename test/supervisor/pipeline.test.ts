@@ -1,4 +1,4 @@
-/** Whole runs through the real threads: how they end, and that their ledgers balance however they end. */
+/** Whole runs with real threads: how they end, and that their ledgers balance. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ function captureFile(frames: readonly Frame[]): string {
   return file
 }
 
-/** Exchanges of many connections. */
+/** Frames of many connections with exchanges. */
 const traffic = (connections: number, exchanges: number): Frame[] =>
   Array.from({ length: connections }, (_, i) =>
     encodeFrames(sequential(exchanges).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
@@ -76,7 +76,7 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 200)
   })
 
-  test('a worker that fails while a file is read: exit code 1, though it was replaced', async (t) => {
+  test('exits with 1 if a worker fails while a file is read, although it is replaced', async (t) => {
     const faults = await WorkerFaults.attach(t)
     const input: PipelineInput = { kind: 'files', paths: [captureFile(traffic(3, 5))], follow: true }
     const pipeline = startPipeline({ ...options({ paths: [] }), input })
@@ -90,7 +90,7 @@ describe('pipeline', () => {
     assert.match(outcome.failure?.message ?? '', /pairs may be missing/)
   })
 
-  test('a drain while the capture worker starts: the frames that wait in its socket become pairs', {
+  test('a drain while the capture worker starts: frames that wait in its socket become pairs', {
     skip: needs('root', 'libpcap'),
   }, async (t) => {
     const server = await serveHttp(null, PORT, 100)
@@ -109,21 +109,21 @@ describe('pipeline', () => {
     })
     while (pipeline.observe().threads.every(({ role }) => role !== 'capture')) await setImmediate()
     pipeline.drain()
-    // Requests hold up this thread, so the worker is ready before it gets the socket.
+    // Requests block this thread, so the worker is ready before it gets the socket.
     requestHttp(null, url, 10)
     const outcome = await pipeline.done
     assertEnded(outcome, 0)
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 13)
   })
 
-  test('a missing file: one clear message', async () => {
+  test('reports a missing file with one message', async () => {
     const outcome = await startPipeline(options({ paths: [join(folder, 'missing.pcap')] })).done
     assertLaws(outcome.ledger)
     assert.notEqual(outcome.exitCode, 0)
     assert.match(outcome.failure?.message ?? '', /missing\.pcap/)
   })
 
-  test('a truncated file: its pairs, and exit code 3', async () => {
+  test('emits the pairs of a truncated file, and exits with 3', async () => {
     const file = captureFile(traffic(2, 5))
     writeFileSync(file, readFileSync(file).subarray(0, -7))
     const outcome = await startPipeline(options({ paths: [file] })).done
@@ -132,7 +132,7 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 10)
   })
 
-  test('a full disk: the message names it, and unwritten pairs are counted', async () => {
+  test('names a full disk, and counts unwritten pairs', async () => {
     const outcome = await startPipeline(options({ paths: [captureFile(traffic(20, 50))], to: '/dev/full' })).done
     assertEnded(outcome, 1)
     assert.match(outcome.failure?.message ?? '', /no space/i)
@@ -147,7 +147,7 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 0)
   })
 
-  test('contradictory limits are a usage error', async () => {
+  test('reports contradictory limits as a usage error', async () => {
     const { config, ...rest } = options({ paths: [captureFile([])] })
     const limits = { ...config.limits, memory: 1024 * 1024 }
     const outcome = await startPipeline({ ...rest, config: { ...config, limits } }).done
@@ -155,26 +155,26 @@ describe('pipeline', () => {
     assert.match(outcome.failure?.message ?? '', /limits\.memory/)
   })
 
-  test('a stop during the run ends it, and what is lost is counted', async () => {
+  test('a stop during the run ends it, and losses are counted', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
     setTimeout(() => handle.stop(), 150)
     const outcome = await handle.done
     assertLaws(outcome.ledger)
   })
 
-  test('a stop before the start', async () => {
+  test('a stop before the start ends the run', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
     handle.stop()
     assertLaws((await handle.done).ledger)
   })
 
-  test('a drain before the start', async () => {
+  test('a drain before the start ends the run', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
     handle.drain()
     assertEnded(await handle.done, 0)
   })
 
-  test('a stop during a drain', async () => {
+  test('a stop during a drain ends the run', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
     setTimeout(() => handle.drain(), 100)
     setTimeout(() => handle.stop(), 120)

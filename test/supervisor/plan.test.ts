@@ -32,7 +32,7 @@ describe('plan', () => {
     assert.equal(plan((config) => ({ ...config, node: { name: 'configured' } })).node, 'configured')
   })
 
-  test('file input uses one assembler and waits, so that every run gives the same', () => {
+  test('file input uses one assembler and waits, so that every run has the same result', () => {
     assert.equal(plan().assemblers, 1)
     assert.equal(plan().whenFull, 'wait')
   })
@@ -43,7 +43,7 @@ describe('plan', () => {
     assert.ok(assemblers >= 1 && assemblers <= 8)
   })
 
-  test('live capture warms up unless the configuration forbids it, and files need none', () => {
+  test('live capture warms up unless it is disabled, and file input does not', () => {
     const cold = (config: Config): Config => ({ ...config, capture: { ...config.capture, warmUp: false } })
     assert.deepEqual(
       [plan(undefined, live), plan(cold, live), plan()].map(({ warmUpShare }) => warmUpShare),
@@ -61,7 +61,7 @@ describe('plan', () => {
     assert.equal(plan().captures, 1)
   })
 
-  test('a configured number of assemblers applies to both, and divides the flows', () => {
+  test('a configured number of assemblers applies to files and live capture, and divides the flows', () => {
     const three = (config: Config): Config => ({ ...config, assemble: { ...config.assemble, workers: 3 } })
     assert.equal(plan(three).assemblers, 3)
     assert.equal(plan(three, live).assemblers, 3)

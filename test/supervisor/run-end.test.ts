@@ -15,7 +15,7 @@ const DAMAGE = { path: 'a.pcap', offset: 7, reason: 'cut short' }
 const LIVE = { hasCrashed: false, readsFiles: false }
 const FILES = { hasCrashed: false, readsFiles: true }
 
-/** The ledger of workers that left 3 pairs in a ring. */
+/** The ledger of workers that left three pairs in a ring. */
 function ledgerWithLeftPairs(): RunLedger {
   const run = new RunLedger()
   run.newAssembleBlock()[ASSEMBLE_COUNTERS.index.pairsKept] = 5
@@ -23,12 +23,12 @@ function ledgerWithLeftPairs(): RunLedger {
   return run
 }
 
-test('RunEnd: a run that was neither ended nor failed is done', () => {
+test('RunEnd: a run without stop or failure is done', () => {
   const { exitCode, failure: why, damage } = new RunEnd().outcome(new RunLedger(), FILES)
   assert.deepEqual([exitCode, why, damage], [EXIT_DONE, null, []])
 })
 
-test('RunEnd: the first failure counts, and parts that ended well do not undo it', () => {
+test('RunEnd: the first failure determines the result, whatever other parts report', () => {
   const end = new RunEnd()
   end.fail(null)
   assert.equal(end.hasFailed, false)
@@ -56,7 +56,7 @@ test('RunEnd: after a crash the pairs of a file may be missing, which fails the 
   assert.deepEqual([crashed(false).exitCode, crashed(false).failure], [EXIT_DONE, null])
 })
 
-test('RunEnd: what workers left behind is lost by a shutdown when the run was stopped, else by a crash', () => {
+test('RunEnd: what workers leave behind counts as lost by a shutdown if the run was stopped, and otherwise by a crash', () => {
   const lost = (end: RunEnd, hasCrashed: boolean): [number, number] => {
     const { ledger } = end.outcome(ledgerWithLeftPairs(), { hasCrashed, readsFiles: false })
     return [count(ledger, 'pairs.dropped.shutdown'), count(ledger, 'pairs.dropped.crash')]

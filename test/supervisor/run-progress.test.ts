@@ -5,7 +5,7 @@ import { RunLedger } from '../../src/ledger/run-ledger.ts'
 import type { Progress } from '../../src/supervisor/options.ts'
 import { RunProgress } from '../../src/supervisor/run-progress.ts'
 
-test('RunProgress: a check reports once frames are captured, what was read last', () => {
+test('RunProgress: a check reports the latest counts once frames are captured', () => {
   const reports: Progress[] = []
   const progress = new RunProgress(new RunLedger(), (one) => reports.push(one))
   progress.check()
@@ -24,7 +24,7 @@ test('RunProgress: a check reports once frames are captured, what was read last'
   )
 })
 
-test('RunProgress: can be reported before, and adds up the pairs when they are read', () => {
+test('RunProgress: can be reported earlier, and sums the pairs when they are read', () => {
   const ledger = new RunLedger()
   const kept = ledger.newAssembleBlock()
   const reports: Progress[] = []
@@ -37,7 +37,7 @@ test('RunProgress: can be reported before, and adds up the pairs when they are r
   )
 })
 
-test('RunProgress: without a caller nothing is reported', () => {
+test('RunProgress: reports nothing without a callback', () => {
   const progress = new RunProgress(new RunLedger(), null)
   progress.begin()
   assert.doesNotThrow(() => progress.check())

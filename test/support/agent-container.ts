@@ -1,53 +1,56 @@
 /**
- * A container's surroundings without a container runtime, for a program run as root: at most the capabilities that are
- * added, no new privileges, a root file system that nothing can write to; and, for an agent's pod, its environment,
- * configuration, service account and the host's /proc.
+ * A container's environment without a container runtime, for a program run as root: only the added capabilities, no new
+ * privileges, and a read-only root file system; for an agent's pod, also its environment variables, configuration,
+ * service account and the host's /proc.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Container } from './chart.ts'
 
-/** Where the pod has them, and where they are here: the root has no room for the first. */
+/** Mount paths in the pod, and the paths used here, because the former cannot be created on this root. */
 const CONFIG_FILE = '/run/config/config.yaml'
 const HOST_PROC = '/run/host-proc'
 const CREDENTIALS = '/run/secrets/kubernetes.io/serviceaccount'
 
-/** Capabilities that a container adds to none. */
+/** The capabilities that the container adds; all others are dropped. */
 export const addedCapabilities = ({ securityContext }: Container): string[] =>
   (securityContext['capabilities'] as { add: string[] }).add
 
-/** Words to run a program under: these capabilities at most, and no new privileges. */
+/** A command prefix that limits a program to these capabilities and no new privileges. */
 export function droppedTo(capabilities: readonly string[]): string[] {
   const bounding = ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',')
   return ['setpriv', `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs']
 }
 
 /**
- * The same, on a root that nothing can write to.
+ * The same, on a read-only root.
  *
  * @param prepare shell commands run with full privileges in a new mount namespace, before privileges are dropped
  */
 export function confined(capabilities: readonly string[], prepare = 'true'): string[] {
-  // setpriv comes last: making the root read-only needs more than the program may.
+  // setpriv comes last, because making the root read-only needs privileges that the program must not have.
   const readOnly = `${prepare} && mount -o remount,ro,bind / && exec "$@"`
   return ['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...droppedTo(capabilities)]
 }
 
 export interface AgentContainerFiles {
-  /** What the ConfigMap holds. */
+  /** The content of the ConfigMap. */
   config: string
   /** The service account's token, and the authority of the API server. */
   token: string
   ca: string
 }
 
-/** Words to run the agent under as its container would. @param folder for the files, until the agent has started */
+/**
+ * A command prefix that runs the agent as in its container. @param folder for the files, needed until the agent has
+ * started
+ */
 export function agentSurroundings(container: Container, folder: string, files: AgentContainerFiles): string[] {
   mkdirSync(folder, { recursive: true })
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
   const tap = container.volumeMounts.find(({ name }) => name === 'tap')?.mountPath ?? ''
   const prepare = [
-    // On top of what the machine has there, and gone with the mount namespace.
+    // Mounted over the machine's files, and removed with the mount namespace.
     'mount -t tmpfs tmpfs /run',
     `mkdir -p ${CREDENTIALS} ${HOST_PROC} ${dirname(CONFIG_FILE)} ${tap}`,
     // An emptyDir, as a kubelet creates it.

@@ -1,6 +1,6 @@
 /**
- * The agent's process on this machine as a node: pods of a NodeRig, HTTP between them, and the agent's pairs in a file.
- * Other tests' pods may be on the node too; what is asked of a rig is about its own requests only.
+ * The agent's process with this machine as a node: pods of a NodeRig, HTTP between them, and the agent's pairs in a
+ * file. Other tests' pods may be on the node too; a rig reports only about its own requests.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -50,12 +50,12 @@ export async function until(what: string, isSo: () => boolean, state = () => '')
   }
 }
 
-/** Settings under which everything is kept, but for what a test sets apart. */
+/** Settings under which everything is kept, unless a test changes them. */
 const SETTINGS = [
   'ship.sink=file',
   'ship.format=json',
   'ship.linger=1ms',
-  // It takes longer than most tests capture.
+  // The warm-up takes longer than most tests capture.
   'capture.warmUp=false',
   'limits.memory=96MiB',
   'ship.bufferBytes=16MiB',
@@ -70,7 +70,7 @@ export interface AgentOptions {
   settings?: readonly string[]
   env?: Record<string, string>
   args?: readonly string[]
-  /** Words before the program. */
+  /** Command prefix of the program. */
   under?: readonly string[]
 }
 
@@ -96,7 +96,7 @@ export class AgentRig {
     })
   }
 
-  /** Starts an agent that may end by itself. @param under words before the program */
+  /** Starts an agent that may end by itself. @param under command prefix of the program */
   static under(t: TestContext, under: readonly string[], options: AgentOptions = {}): AgentRig {
     return new AgentRig(t, { ...options, under })
   }
@@ -122,7 +122,7 @@ export class AgentRig {
     return whole.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogRecord] : []))
   }
 
-  /** Where it serves metrics and health. */
+  /** Address of metrics and health. */
   get url(): string {
     return String(this.records.find(({ url }) => url !== undefined)?.['url'])
   }
@@ -150,12 +150,12 @@ export class AgentRig {
     return pairs.filter(({ request }) => request.target.startsWith(prefix))
   }
 
-  /** The agent's process, also where another has started it. */
+  /** The agent's process, even if another process started it. */
   get pid(): number {
     return programOf(this.child.pid!)
   }
 
-  /** SIGTERM, and the exit code it ends with. */
+  /** Sends SIGTERM. @returns the exit code */
   async end(): Promise<number | null> {
     process.kill(this.pid, 'SIGTERM')
     await once(this.child, 'exit')
@@ -173,12 +173,12 @@ http.createServer((request, response) => {
   request.resume().on('end', () => response.end(JSON.stringify({ ok: true })))
 }).listen(Number(process.argv[1]), process.argv[2])`
 
-/** What runs an HTTP server that answers everything with JSON. @param address listened on */
+/** The command of an HTTP server that responds to everything with JSON. @param address listen address */
 export const serverProgram = (port: number, address = '0.0.0.0'): string[] => {
   return [process.execPath, '-e', SERVER, String(port), address]
 }
 
-/** An HTTP server in a container of a pod, which answers everything with JSON. @param address listened on */
+/** An HTTP server in a container of a pod, which responds to everything with JSON. @param address listen address */
 export async function serveIn(pod: RigPod, port: number, address = '0.0.0.0'): Promise<NodeProcess> {
   const server = await pod.run('server', { program: serverProgram(port, address) })
   await until(`port ${port} of pod ${pod.uid}`, () => isListening(server.pid, port))
@@ -210,14 +210,14 @@ const one = (n) => new Promise((resolve) => {
 })()`
 
 export interface RequestOptions {
-  /** Between two requests. */
+  /** Pause between two requests. */
   pauseMs?: number
-  /** Field Host; absent: as in the URL. */
+  /** Host field; default: from the URL. */
   host?: string
 }
 
 /**
- * Sends `count` GET requests over one connection, or another where that ends; their paths end in `/0`, `/1`, …
+ * Sends `count` GET requests over one connection, or a new one if it ends; their paths end in `/0`, `/1`, …
  *
  * @param namespace null: this machine's
  * @returns the numbers of those that were answered in full

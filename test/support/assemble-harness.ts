@@ -1,8 +1,8 @@
 /**
- * Frames in, pairs and ledger out, through the parts that do it in production: intake, frame ring, assembler. Only the
- * threads are missing, so a test decides what arrives when.
+ * Converts frames to pairs and a ledger with the parts used in production: intake, frame ring and assembler. There are
+ * no threads, so a test decides what arrives when.
  *
- * `finish` holds every run to the laws of the ledger and every pair to its schema.
+ * `finish` checks the laws of the ledger, and every pair against its schema.
  */
 import assert from 'node:assert/strict'
 import { Assembler, assemblerMemory } from '../../src/assemble/assembler.ts'
@@ -31,7 +31,7 @@ const RING_BYTES = 512 * 1024
 
 export interface HarnessOptions extends Partial<AssemblerOptions> {
   interfaces?: InterfaceInfo[]
-  /** What becomes of each pair; default: it is unpacked and remembered. */
+  /** Receives each pair; default: it is unpacked and collected. */
   onPair?: (bytes: Uint8Array) => void
   /** Of the option `selection`. */
   selector?: PairSelector | null
@@ -52,7 +52,7 @@ export const HOST_INTERFACE: InterfaceInfo = {
   vantagePoint: null,
 }
 
-/** Memories of finished harnesses by their sizes, and their empty rings: making them costs more than most scripts. */
+/** Memories and empty rings of finished harnesses by size, because creating them costs more than most scripts. */
 const spareMemories = new Map<string, ProgramMemory[]>()
 const spareRings: SharedArrayBuffer[] = []
 const spareMarks: SharedArrayBuffer[] = []
@@ -118,7 +118,7 @@ export class AssembleHarness {
     this.#drain()
   }
 
-  /** Frames one after the other, each worked through before the next is captured. */
+  /** Captures frames one by one, each processed before the next. */
   frames(frames: readonly Frame[]): this {
     for (const frame of frames) {
       this.#capture(frame)
@@ -127,7 +127,7 @@ export class AssembleHarness {
     return this
   }
 
-  /** Frames that are read as one block; no more than fit into the ring. */
+  /** Captures frames that are read as one block, as many as fit into the ring at most. */
   block(frames: readonly Frame[]): this {
     for (const frame of frames) this.#capture(frame)
     this.#drain()
@@ -161,7 +161,7 @@ export class AssembleHarness {
     return this
   }
 
-  /** The ledger as it is now. */
+  /** The current ledger. */
   get ledger(): Ledger {
     return sumLedger([
       { layout: CAPTURE_COUNTERS, values: this.#captureCounts },
@@ -241,12 +241,12 @@ export function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerO
   }
 }
 
-/** One run over segments or scripts, in order, from the first frame to the end of the input. */
+/** Runs segments or scripts in order, from the first frame to the end of the input. */
 export function assemble(input: TcpScript | readonly Segment[], options?: HarnessOptions, link?: Link): AssembleRun {
   const segments = 'segments' in input ? input.segments : input
   return new AssembleHarness(options).segments(segments, link).finish()
 }
 
-/** `GET /a 200` of each pair, the shortest description of the pairs. */
+/** A short description of each pair, such as `GET /a 200`. */
 export const summary = (pairs: readonly Pair[]): string[] =>
   pairs.map(({ request, response }) => `${request.method} ${request.target} ${response.status}`)

@@ -1,9 +1,9 @@
-/** Runs kernel filters without a kernel, with the notes that it would have of a packet. */
+/** Runs kernel filters without a kernel, with the packet metadata that it would provide. */
 import { BpfProgram } from '../../src/capture/filter/bpf-program.ts'
 import type { BpfInstruction } from '../../src/sys/packet.ts'
 
 export interface BpfPacket {
-  /** What the filter sees at offset 0. */
+  /** The filter's input, from offset 0. */
   data: Uint8Array
   /** skb->protocol, host byte order. */
   protocol?: number
@@ -13,7 +13,7 @@ export interface BpfPacket {
   hardwareType?: number
   /** VLAN tag that the kernel has removed from the bytes. */
   vlan?: number
-  /** What the kernel's random number is. */
+  /** The kernel's random number. */
   random?: number
 }
 

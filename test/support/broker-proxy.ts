@@ -1,17 +1,17 @@
-/** Proxies between clients and a real Kafka, which damage or stop what passes through them. */
+/** Proxies between clients and a real Kafka that corrupt or stop traffic. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** What becomes of a chunk on its way from the broker; null: the connection is cut after half of it. */
+/** Transforms a chunk from the broker; null: the connection is closed after half of it. */
 export type Damage = (chunk: Buffer) => Buffer | null
 
 /** A proxy to the broker's listener one port below it. */
 export class BrokerProxy {
   damage: Damage | null = null
   readonly port: number
-  /** The name under which the broker advertises it. */
+  /** The name that the broker advertises for it. */
   readonly host: string
   readonly #server: Server
-  /** Of clients, with their connections to the broker. */
+  /** Sockets of clients, with their connections to the broker. */
   readonly #connections = new Map<Socket, Socket>()
   #refuses = false
 
@@ -31,7 +31,7 @@ export class BrokerProxy {
     this.#refuses = false
   }
 
-  /** Ends the broker's side of every connection, and ignores what its client still sends. */
+  /** Half-closes every connection from the broker's side, and ignores what its client still sends. */
   halfClose(): void {
     for (const [client, server] of this.#connections) {
       client.unpipe(server).resume().end()
@@ -39,7 +39,7 @@ export class BrokerProxy {
     }
   }
 
-  /** Reads nothing more of what clients send on their connections, which stay open. */
+  /** Stops reading from clients, whose connections stay open. */
   stall(): void {
     for (const [client, server] of this.#connections) {
       client.unpipe(server).pause()
@@ -74,7 +74,10 @@ export class BrokerProxy {
   }
 }
 
-/** Settings of a broker with one listener per proxy, which it advertises to clients of that proxy. @param port its first */
+/**
+ * Settings of a broker with one listener per proxy, which it advertises to clients of that proxy. @param port the
+ * broker's first port
+ */
 export function proxyListeners(port: number, proxies: readonly BrokerProxy[]): string[] {
   const own = [
     `PLAINTEXT://127.0.0.1:${port}`,

@@ -1,14 +1,14 @@
-/** Whether dist/ is what the sources compile to: tests of old code must not pass for tests of the new. */
+/** Whether dist/ is current, so that tests never run old code. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What tsconfig.json includes. */
+/** Folders that tsconfig.json includes. */
 const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy', 'scripts']
 const SOURCE = /\.(ts|tsx|css|html)$/
-/** The bundle is written after everything else, also where nothing has changed; a build that fails does not reach it. */
+/** A successful build writes the bundle last, even if nothing has changed; a failed build does not write it. */
 const LAST_BUILT = join('dist', 'bundle', 'main.js')
 
-/** @returns a source file, from `root`, that the last successful build has not seen; null when it has seen all */
+/** @returns a source file, relative to `root`, that is newer than the last successful build; null if there is none */
 export function unbuiltSource(root: string): string | null {
   const built = join(root, LAST_BUILT)
   const builtMs = existsSync(built) ? statSync(built).mtimeMs : 0

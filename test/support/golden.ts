@@ -14,13 +14,13 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Message, Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 
-/** A body as it was sent: after de-chunking, still encoded; sizes in bytes. */
+/** A body as sent, after de-chunking and still encoded; sizes in bytes. */
 export interface Body {
   size: number
   sha256?: string
 }
 
-/** One exchange, as the server logged it. Absent bodies are unknown. */
+/** One exchange logged by the server. Absent bodies are unknown. */
 export interface Exchange {
   method: string
   target: string
@@ -32,7 +32,7 @@ export interface Exchange {
   why?: string
 }
 
-/** An emitted pair, reduced to what a server knows of it too. */
+/** An emitted pair, reduced to what the server's log contains too. */
 export interface Emitted {
   id: string
   serverPort: number
@@ -47,7 +47,7 @@ export interface Emitted {
 export interface Run {
   code: number
   pairs: Emitted[]
-  /** The same pairs as they were emitted, in MessagePack. */
+  /** The same pairs as emitted, in MessagePack. */
   raw: Uint8Array[]
   ledger: Ledger
   stderr: string
@@ -98,7 +98,7 @@ function emittedOf(raw: Uint8Array): Emitted {
   }
 }
 
-/** Cuts a file of consecutive MessagePack values. */
+/** Splits a file of consecutive MessagePack values. */
 function valuesOf(bytes: Buffer): Uint8Array[] {
   const values: Uint8Array[] = []
   if (bytes.length === 0) return values
@@ -109,8 +109,8 @@ function valuesOf(bytes: Buffer): Uint8Array[] {
 }
 
 /**
- * Runs `interceptor read` on capture files, through the program's own threads and rings: with `--all` unless set
- * otherwise. Bodies are left as they were sent. Rejects only when the program cannot be started.
+ * Runs `interceptor read` on capture files with the program's own threads and rings, with `--all` unless set otherwise.
+ * Bodies stay as sent. Rejects only if the program cannot be started.
  */
 export async function readCapture(files: readonly string[], { all = true } = {}): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-golden-'))
@@ -145,15 +145,15 @@ const fits = (exchange: Exchange, pair: Emitted): boolean =>
 const brief = (of: Exchange | Emitted): string =>
   `${of.method} ${of.target.slice(0, 100)} ${of.status} ${of.requestBody?.size ?? '?'}B ${of.responseBody?.size ?? '?'}B`
 
-/** How a run differs from an expected list: unexpected pairs, and missing exchanges. */
+/** Differences between a run and an expected list: unexpected pairs and missing exchanges. */
 export interface Difference {
   others: string[]
   missing: string[]
 }
 
 /**
- * Compares as multisets. Each pair uses up one exchange that fits it: one that must be there before one that may, the
- * one that says most of its bodies before others. Pairs with an id already seen count once.
+ * Compares as multisets. Each pair is matched with one exchange: a required one before an optional one, and the one
+ * with most information about bodies first. Pairs with equal ids count once.
  */
 export function compare(expected: readonly Exchange[], pairs: readonly Emitted[]): Difference {
   const detail = (exchange: Exchange): number =>

@@ -1,4 +1,4 @@
-/** Requests and responses as text, and conversations whose contents reveal a wrong pair. */
+/** Requests and responses as text, and conversations whose content reveals wrong pairs. */
 import type { Pair } from '../../src/pair/pair.ts'
 import { type ScriptOptions, TcpScript } from './tcp-script.ts'
 
@@ -25,7 +25,7 @@ export function chunked(
   return `${head.join('\r\n')}\r\n\r\n${coded}0\r\n${trailers.map((line) => `${line}\r\n`).join('')}\r\n`
 }
 
-/** The response to request `/n`, marked so that `wrongPairs` knows it. */
+/** The response to request `/n`, marked so that `wrongPairs` recognises it. */
 export function numbered(n: number, body = `{"n":${n}}`): string {
   return response(body, { headers: ['Content-Type: application/json', `X-Answer-To: /${n}`] })
 }
@@ -37,7 +37,7 @@ export function sequential(count: number, options: ScriptOptions = {}): TcpScrip
   return script.close()
 }
 
-/** Of numbered exchanges those that put a request together with another one's response. */
+/** The pairs of numbered exchanges that combine a request with the response to another one. */
 export function wrongPairs(pairs: readonly Pair[]): string[] {
   return pairs
     .map(({ request: { target }, response: { headers } }) => ({

@@ -1,4 +1,4 @@
-/** HTTP between network namespaces, by Node in processes of their own. */
+/** HTTP between network namespaces, by Node.js in separate processes. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Namespace } from '../../rig/netns.ts'
@@ -23,7 +23,7 @@ const one = () => new Promise((resolve, reject) => {
 const within = (namespace: Namespace | null): string[] =>
   namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
 
-/** Starts a server that answers everything with `bytes` bytes; it ends when its standard input does. */
+/** Starts a server that responds to everything with `bytes` bytes; it ends with its standard input. */
 export async function serveHttp(namespace: Namespace | null, port: number, bytes: number): Promise<ChildProcess> {
   const [program, ...args] = [...within(namespace), process.execPath, '-e', SERVER, String(port), String(bytes)]
   const server = killAtExit(spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
@@ -37,7 +37,7 @@ export async function endServer(server: ChildProcess): Promise<void> {
   await once(server, 'exit')
 }
 
-/** Sends `count` POST requests of `bytes` bytes over one connection, to the end. */
+/** Sends `count` POST requests of `bytes` bytes over one connection. Resolves after the last response. */
 export function requestHttp(namespace: Namespace | null, url: string, count: number, bytes = 0): void {
   const [program, ...args] = [...within(namespace), process.execPath, '-e', CLIENT, url, String(count), String(bytes)]
   execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })

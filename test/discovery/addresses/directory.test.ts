@@ -45,7 +45,7 @@ const shown = (entries: readonly AddressEntry[]): string[] =>
     return [address, ...spans].join(' ')
   })
 
-test('AddressDirectory: what the API server reports of a pod is not replaced by what /proc shows of it', () => {
+test('AddressDirectory: a pod’s record from the API server is not replaced by its record from /proc', () => {
   const directory = new Directory()
   const named = held('client-0', 0)
   const unnamed: HeldAddress = {

@@ -148,7 +148,7 @@ test('decide: the external interface beside a sidecar passes only the ports that
   assert.deepEqual(external.info.vantagePoint?.bypass?.inbound, [{ first: 8081, last: 8081 }])
 })
 
-test('decide: networks that bypass a sidecar are not left to the kernel filter', () => {
+test('decide: networks that bypass a sidecar are not decided by the kernel filter', () => {
   const { targets } = decided(MESHED, annotated({ 'config.linkerd.io/skip-subnets': '192.0.2.0/24' }))
   assert.equal(targets[1].onlyPorts, null)
 })
@@ -161,7 +161,7 @@ test('decide: loopback in ambient mode has ztunnel’s ports', () => {
   assert.equal(pods[0].ambient, true)
 })
 
-test('decide: loopback of a pod without a mesh excludes nothing of its own', () => {
+test('decide: loopback of a pod without a mesh excludes no ports', () => {
   const { targets } = decided({}, interfaces('lo'))
   const [{ info, excludePorts }] = targets
   assert.deepEqual([info.mesh, info.vantagePoint?.scope, excludePorts], [null, 'loopback', []])

@@ -71,7 +71,7 @@ test('decide: without an API server a pod has its uid, its containers’ ids and
   })
 })
 
-test('decide: without an API server the container of a pod with several is that of the port', () => {
+test('decide: without an API server, the container of a pod with several is the one that owns the port', () => {
   const listeners = [{ port: 8080, loopbackOnly: false, podUid: 'a', containerId: 'c2' }]
   const [target] = decided({ pods: [procPod('a', { applications: ['c1', 'c2'], listeners })] }).targets
   const { container, containersByPort } = target.info.vantagePoint?.pod ?? {}
@@ -212,7 +212,7 @@ test('decide: pods with the host’s network share one target that maps ports to
   ])
 })
 
-test('decide: tunnels are captured on the host where interfaces are configured, and nowhere else', () => {
+test('decide: captures tunnels on configured interfaces of the host, and nowhere else', () => {
   const tunnels = (hostInterfaces: string[]) => {
     const { targets } = decided({
       pods: [onHost('exporter'), procPod('a')],

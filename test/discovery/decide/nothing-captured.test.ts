@@ -8,13 +8,13 @@ import { HOST, onHost, procPod, rulesWith, snapshotOf } from '../make.ts'
 
 const BARE = { ...HOST, allAddresses: [] }
 
-/** What is said of a node. */
+/** The report about a node. */
 function said(pods: readonly Pod[], changes: Partial<Snapshot>, rules: Partial<TargetRules> = {}) {
   const [snapshot, all] = [snapshotOf(pods, changes), rulesWith(rules)]
   return nothingCaptured(snapshot, decide(snapshot, { known: new Map() }, all), all)
 }
 
-test('nothing captured: says nothing where a pod or an interface is captured', () => {
+test('nothing captured: reports nothing if a pod or an interface is captured', () => {
   assert.equal(said([procPod('a')], {}), null)
   assert.equal(said([onHost('a')], {}), null)
   assert.equal(said([], {}, { hostInterfaces: ['eth0'] }), null)
@@ -34,7 +34,7 @@ test('nothing captured: names the processes that could not be read, or the folde
   )
 })
 
-test('nothing captured: counts the reasons for which pods are left out, the most frequent first', () => {
+test('nothing captured: counts the reasons for which pods are not captured, the most frequent first', () => {
   const pods = ['a', 'b', 'c'].map((uid) =>
     procPod(uid, uid === 'a' ? { external: null } : { sandbox: 'a virtual machine' }),
   )

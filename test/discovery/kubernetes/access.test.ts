@@ -37,7 +37,7 @@ test('findApiServer: returns null if disabled or not configured', async () => {
   })
 })
 
-test('findApiServer: uses the pod’s service account, and reads a rotated token after a refusal', async (t) => {
+test('findApiServer: uses the pod’s service account, and reads a rotated token after a 401', async (t) => {
   const path = folder(t, { token: 'one\n', 'ca.crt': 'PEM' })
   const env = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' }
   const access = (await findApiServer({ enabled: 'auto', kubeconfig: '', env, serviceAccountFolder: path }))!

@@ -14,7 +14,7 @@ test('errorFromStatus: distinguishes an expired revision from one that is ahead'
   assert.equal(errorFromStatus(504, { reason: 'Timeout' }, undefined).isAhead, false)
 })
 
-test('errorFromStatus: reads Retry-After as seconds, as a date and from the body, within bounds', () => {
+test('errorFromStatus: reads Retry-After in seconds, as a date and from the body, within bounds', () => {
   const after = (header: string | undefined, details = {}): number =>
     errorFromStatus(429, { details }, header).retryAfterMs
   assert.equal(after('7'), 7000)

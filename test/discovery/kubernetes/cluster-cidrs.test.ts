@@ -30,7 +30,7 @@ const rangeObject = (n: number): ApiObject => ({
 /** More nodes than one page of the list holds. */
 const MANY = 230
 
-test('ClusterCidrs: model: nodes on any number of pages and the ranges of Services, without what cannot be read', async (t) => {
+test('ClusterCidrs: model: returns the networks of all nodes and Services that can be read, over any number of pages', async (t) => {
   const server = await ObjectServer.start(t)
   const count = fc.oneof(fc.nat(3), fc.integer({ min: 99, max: 101 }), fc.constant(MANY))
   const property = fc.asyncProperty(

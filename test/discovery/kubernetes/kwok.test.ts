@@ -1,6 +1,6 @@
 /**
- * Full nodes whose kubelets kwok plays: pods get their status, and end, as on real ones. many-pods.test.ts has more than a
- * thousand, which cost the API server and kwok most of this test's time.
+ * Full nodes whose kubelets are simulated by kwok: pods get their status, and end, as on real nodes. many-pods.test.ts
+ * covers more than a thousand pods without kwok, because with it they would take most of this test's time.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -18,7 +18,7 @@ const REPLACED = 40
 /** Waits for kwok. */
 const SECONDS = 120
 
-suite('Full nodes with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
+suite('PodWatch: full nodes with kubelets simulated by kwok', { skip: needsKubeApiserver() || needsKwok() }, () => {
   let cluster: KubeApiserver
   let kwok: Kwok
   let files: AgentFiles
@@ -52,7 +52,7 @@ suite('Full nodes with kwok for kubelets', { skip: needsKubeApiserver() || needs
     const known = (): Set<string> => new Set([...remote.pods.values()].flatMap(({ addresses }) => addresses))
     await until('the others are known', () => running().every((address) => known().has(address)), SECONDS)
 
-    // Like a kubelet, kwok deletes a pod some time after its deletion was requested.
+    // Like a kubelet, kwok deletes a pod some time after the request.
     const gone = own.slice(0, REPLACED)
     await inLanes(gone, (name) => deletePod(cluster, 'default', name))
     const come = Array.from({ length: REPLACED }, (_, index) => `new-${index}`)

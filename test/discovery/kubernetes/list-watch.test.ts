@@ -88,7 +88,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     assert.equal(pods.reported.length, reported)
   })
 
-  test('ListWatch: with the default timing it reconnects at most once a second', async (t) => {
+  test('ListWatch: reconnects at most once a second with the default timing', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), undefined, DEFAULT_TIMING)
     await until('watching', () => pods.watch.state.connected)
     const since = proxy.watchRequests.length - 1
@@ -123,7 +123,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     assert.equal(pods.log.lines.filter((line) => line.includes('pods are watched again')).length, 1)
   })
 
-  test('ListWatch: an expired revision (410) causes a paged list; only differences are reported', async (t) => {
+  test('ListWatch: lists in pages after an expired revision (410), and reports only differences', async (t) => {
     await Promise.all(Array.from({ length: 30 }, (_, index) => make(`gone-${index}`)))
     const pods = new PodsUnderTest(t, await files.access(), podsOf('spec.nodeName=n1', 10))
     await until('watching', () => pods.watch.state.connected)
@@ -150,7 +150,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     await deleteServiceAccount(cluster, ACCOUNT.namespace, ACCOUNT.name)
-    // An open watch keeps the identity it was opened with; the server caches tokens for 10 s.
+    // An open watch keeps the identity with which it was opened; the server caches tokens for 10 s.
     await until('refused', () => {
       if (pods.watch.state.connected) proxy.cutWatches('end')
       return pods.watch.state.lastError?.includes('401') === true
@@ -250,7 +250,7 @@ interface Color {
   readonly color: string
 }
 
-/** Objects of three colours, of which grey ones are not of interest and black ones are not selected. */
+/** Objects of three colours: grey ones are ignored by the reader, and black ones are not selected. */
 const colors = (paged: boolean): Collection<Color> => ({
   path: COLORS,
   resource: 'colors',
@@ -271,14 +271,14 @@ const colorStep = fc.oneof(
     arbitrary: fc.record({
       uid: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
       color: fc.constantFrom('red', 'green', 'grey', 'black', null),
-      // Changed while the connection is cut and the change is forgotten: only a list shows it.
+      // Change objects while the connection is closed, and drop the history: only a list shows the change.
       isMissed: fc.boolean(),
     }),
   },
   { weight: 4, arbitrary: fc.constantFrom('cut', 'compact', 'wait', 'wait') },
 )
 
-test('ListWatch: model: equals the collection after every outage, and its changes add up to it', async (t) => {
+test('ListWatch: model: equals the collection after every outage, as does the sum of its reported changes', async (t) => {
   const server = await ObjectServer.start(t)
   const property = fc.asyncProperty(
     fc.boolean(),

@@ -10,11 +10,11 @@ import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, un
 
 const PODS = 1010
 const PAGE = 250
-/** How many of them are replaced while the watches are cut, and how many end after that. */
+/** How many of them are replaced while the watches are interrupted, and how many end after that. */
 const CHURN = 100
 const ENDED = 50
 
-suite('More than a thousand pods in a real API server', { skip: needsKubeApiserver() }, () => {
+suite('Kubernetes watches: more than a thousand pods in a real API server', { skip: needsKubeApiserver() }, () => {
   let cluster: KubeApiserver
   let proxy: KubeApiserverProxy
   let files: AgentFiles
@@ -51,7 +51,7 @@ suite('More than a thousand pods in a real API server', { skip: needsKubeApiserv
     return items.map(({ metadata }) => metadata.name).sort()
   }
 
-  test('ListWatch: lists more than a thousand in pages, and is correct after churn, crashes and cuts', async (t) => {
+  test('ListWatch: lists more than a thousand pods in pages, and is correct after churn, crashes and interruptions', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), { ...podsOf('spec.nodeName=n1', PAGE), paged: true })
     await until('listed', () => pods.watch.state.connected)
     assert.equal(pods.watch.items.size, PODS)

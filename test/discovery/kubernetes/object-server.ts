@@ -1,6 +1,6 @@
 /**
- * The API server's lists and watches over HTTP, with objects in memory, for models: they visit hundreds of states in the
- * time that a real API server, which the other tests use, needs to store a few objects.
+ * Serves the API server's lists and watches over HTTP, with objects in memory, for model-based tests, which visit
+ * hundreds of states in the time in which a real API server, used by the other tests, stores a few objects.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -85,7 +85,7 @@ export class ObjectServer {
     for (const [path, objects] of this.#objects) for (const uid of [...objects.keys()]) this.set(path, uid, null)
   }
 
-  /** Refuses lists of a path with this status; 0: no longer. */
+  /** Rejects lists of a path with this status; 0: accepts them again. */
   refuse(path: string, status: number): void {
     this.#refusals.set(path, status)
   }
@@ -95,7 +95,7 @@ export class ObjectServer {
     this.#server.closeAllConnections()
   }
 
-  /** Forgets all changes: watches from earlier revisions are refused, as after a compaction of etcd. */
+  /** Drops the history: watches from earlier revisions are rejected, as after a compaction of etcd. */
   compact(): void {
     this.#history.length = 0
     this.#revision += 1

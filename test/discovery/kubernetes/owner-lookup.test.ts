@@ -18,7 +18,7 @@ const ownedBy = (kind: string, name: string): object => ({
   metadata: { ownerReferences: [{ apiVersion: 'apps/v1', kind, name, controller: true }] },
 })
 
-/** A lookup, and a server with the given responses by path: an object, or the status of a refusal. */
+/** A lookup, and a server with the given responses by path: an object, or an error status. */
 class Rig {
   readonly requests: string[] = []
   readonly found: string[] = []
@@ -97,7 +97,7 @@ test('owner lookup: skips a deleted object, and fetches the next one', async (t)
   assert.deepEqual([rig.find(replicaSet('a')), rig.requests.length], [null, 2])
 })
 
-test('owner lookup: without the permission requests each resource once, and logs a hint', async (t) => {
+test('owner lookup: without permission, requests each resource once and logs a hint', async (t) => {
   const jobResponse = ownedBy('CronJob', 'nightly')
   const rig = await Rig.start(t, { [pathOf(replicaSet('a'))]: 403, [pathOf(job('c'))]: jobResponse })
   for (const owner of [replicaSet('a'), replicaSet('b'), job('c')]) rig.find(owner)

@@ -38,7 +38,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('cut', 'compact', 'wait', 'wait') },
 )
 
-/** `uid addresses name`, of what names the remote ends of connections. */
+/** `uid addresses name` of each object that names remote endpoints. */
 const shown = (record: RemotePod | RemoteService): string => {
   const name = record.kind === 'pod' ? `${record.identity.name} ${record.identity.labels['version']}` : record.name
   return `${record.kind} ${record.uid} ${record.addresses.join()} ${name}`
@@ -50,7 +50,7 @@ test('RemoteWatch: model: holds the pods of other nodes and the Services, and re
     server.clear()
     const pods = new Map<string, PodSpec>()
     const services = new Map<string, string[]>()
-    /** What the reported changes add up to. */
+    /** The sum of the reported changes. */
     const reported = new Map<string, string>()
     const onChange = ({ now, before }: Change<RemotePod | RemoteService>): void => {
       const key = `${(now ?? before)?.kind} ${(now ?? before)?.uid}`

@@ -28,7 +28,7 @@ class Node {
     this.#proc.remove(pid)
   }
 
-  /** One scan, in which the namespace is read unless `asks` is false. */
+  /** Runs one scan, which requests the namespace unless `asks` is false. */
   scan({ owner = 'a', asks = true } = {}): NetworkFacts | null {
     this.#cache.beginScan()
     return asks ? this.#cache.read(INODE, owner, [5, 6]) : null
@@ -101,7 +101,7 @@ test('interface cache: reads again for a pod that reuses the inode', (t) => {
   assert.equal(node.scan({ owner: 'c' }), null)
 })
 
-test('interface cache: drops a namespace that a scan did not read', (t) => {
+test('interface cache: drops a namespace that a scan did not request', (t) => {
   const node = new Node(t, podNetwork(1))
   node.scans(3 * READ_EVERY)
   node.scan({ asks: false })

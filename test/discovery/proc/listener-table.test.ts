@@ -41,7 +41,7 @@ class Namespace {
     return this.#table.read(HOST_NETNS, 1, processes)
   }
 
-  /** Reads after so many scans that a change is noticed. */
+  /** Reads after enough scans to notice a change. */
   readLater(processes: readonly ProcessFacts[], scans = 300): readonly Listener[] {
     for (let scan = 0; scan < scans; scan += 1) this.read(processes)
     return this.read(processes)
@@ -114,7 +114,7 @@ test('ListenerTable: keeps the listeners when the process it reads through has e
   assert.equal(namespace.readLater(processes), before)
 })
 
-test('ListenerTable: a namespace that was not read is forgotten', (t) => {
+test('ListenerTable: drops a namespace that was not requested', (t) => {
   const namespace = new Namespace(t)
   namespace.set([tcpSocket(80, 8)], [8])
   const before = namespace.read(namespace.processes(10))

@@ -53,19 +53,19 @@ test('proc files: reads links, names and inodes', () => {
   assert.equal(proc.inode('ns'), statSync(join(folder, 'ns')).ino)
 })
 
-test('proc files: what does not exist, or no longer, is gone, and never an error', onLinux, () => {
+test('proc files: reports missing files as gone, without throwing', onLinux, () => {
   const proc = new ProcFiles(folder)
   writeFileSync(join(folder, 'plain'), '')
   for (const path of ['none', 'none/such', 'plain/below']) {
     const results = [proc.read(path), proc.names(path), proc.readLink(path), proc.inode(path)]
     assert.deepEqual(results, [GONE, GONE, GONE, GONE], path)
   }
-  // readlink(2) reports EINVAL for what is no link, as /proc/<pid>/net does for a zombie.
+  // readlink(2) reports EINVAL for a file that is not a link, like /proc/<pid>/net of a zombie.
   assert.equal(proc.readLink('plain'), GONE)
   assert.equal(new ProcFiles(join(folder, 'none')).processes(), GONE)
 })
 
-test('proc files: what this user may not read is denied', { skip: needs('linux', 'root') }, () => {
+test('proc files: reports files that this user may not read as denied', { skip: needs('linux', 'root') }, () => {
   const proc = new ProcFiles(folder)
   writeFileSync(join(folder, 'secret'), '')
   // The folder belongs to root alone.
@@ -78,9 +78,13 @@ test('proc files: what this user may not read is denied', { skip: needs('linux',
   }
 })
 
-test('proc files: an error of this process is thrown, because the processes have not ended', onLinux, () => {
-  const before = readdirSync('/proc/self/fd').length
-  const proc = new ProcFiles('/proc')
-  assert.throws(() => proc.read('self'), { code: 'EISDIR' })
-  assert.equal(readdirSync('/proc/self/fd').length, before, 'no descriptor is left open')
-})
+test(
+  'proc files: throws errors of this process, because they do not mean that the read process has ended',
+  onLinux,
+  () => {
+    const before = readdirSync('/proc/self/fd').length
+    const proc = new ProcFiles('/proc')
+    assert.throws(() => proc.read('self'), { code: 'EISDIR' })
+    assert.equal(readdirSync('/proc/self/fd').length, before, 'no descriptor is left open')
+  },
+)

@@ -61,7 +61,7 @@ test('sessions: runs the program of this checkout, in a folder that looks like i
   assert.equal(refreshSessions('page.md', page), page)
 })
 
-test('sessions: leaves alone what is not run', () => {
+test('sessions: does not change sessions that are not run', () => {
   const page = '<!-- not run: an example -->\n```console\n$ false\nnever\n```\n'
   assert.equal(refreshSessions('page.md', page), page)
 })

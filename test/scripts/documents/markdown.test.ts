@@ -43,6 +43,6 @@ test('markdown: finds code spans outside blocks', () => {
   ])
 })
 
-test('markdown: reports a block without an end', () => {
+test('markdown: reports an unterminated block', () => {
   assert.throws(() => blocksOf('page.md', 'a\n```sh\nb\n'), /page\.md:2: the block has no end/)
 })

@@ -9,7 +9,7 @@ import { pairToJson } from '../../../src/pair/to-json.ts'
 import type { JsonPair, PackedPair } from '../../../types/index.d.ts'
 import { samplePair } from '../../pair/samples.ts'
 
-// The compiler checks these: a pair of this program is one of the package's types, and the reverse.
+// Checked by the compiler: this program's pairs are assignable to the package's types, and the reverse.
 const packed: PackedPair = samplePair()
 const own: Pair = packed
 
@@ -22,7 +22,7 @@ test('pairTypes: a pair is a PackedPair, and its JSON a JsonPair with bodies as 
   assert.equal(json.request.bodyEncoding satisfies 'utf8' | 'base64', 'utf8')
 })
 
-test('pairTypes: optional keys, tuples, alternatives and maps', () => {
+test('pairTypes: generates optional keys, tuples, unions and maps', () => {
   const types = pairTypes({
     description: 'All.',
     properties: { a: { type: 'string' }, b: { $ref: '#/$defs/entry' } },
@@ -37,11 +37,11 @@ test('pairTypes: optional keys, tuples, alternatives and maps', () => {
   assert.match(types, /export type Map = Record<string, 'x' \| 1>\n/)
 })
 
-test('pairTypes: throws at a schema that it does not know', () => {
+test('pairTypes: throws for an unsupported schema', () => {
   assert.throws(() => pairTypes({ properties: { a: { type: 'tuple' } } }), /no TypeScript for \{"type":"tuple"\}/)
 })
 
-test('types: the package holds its declarations and nothing that runs', () => {
+test('types: the package contains declarations and no code', () => {
   const options = { cwd: join(ROOT, 'types'), encoding: 'utf8' as const }
   const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--offline'], options))
   assert.deepEqual(files.map(({ path }: { path: string }) => path).sort(), ['README.md', 'index.d.ts', 'package.json'])

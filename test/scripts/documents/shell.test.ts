@@ -39,7 +39,7 @@ for (const [line, commands] of COMMANDS) {
   test(`shell: splits ${JSON.stringify(line)}`, () => assert.deepEqual(simpleCommands(line), commands))
 }
 
-test('shell: reports a quote that does not end', () => {
+test('shell: reports an unterminated quote', () => {
   assert.throws(() => simpleCommands("echo 'a"), /' is missing: 'a/)
 })
 

@@ -21,7 +21,7 @@ function add(batcher: Batcher, partition: number, number: number, nowMs: number,
   batcher.added(batch, HELD)
 }
 
-/** The numbers in a batch. They are read at fixed places, because a length has one or two bytes. */
+/** The numbers in a batch, read relative to the end of each record, because its length field has one or two bytes. */
 function numbersIn(partition: Partition): number[] {
   const records = partition.inFlight!.records
   const view = new DataView(records.buffer, records.byteOffset, records.length)
@@ -37,7 +37,7 @@ function makeBatcher(overrides: Partial<BatcherOptions> = {}, collector = new He
   return batcher
 }
 
-test('batcher: a batch that was sent, and may have been stored, is not dropped for its age', () => {
+test('batcher: does not drop a sent batch for its age, because it may have been stored', () => {
   const batcher = makeBatcher()
   const [partition] = batcher.partitions
   add(batcher, 0, 1, 0)
@@ -77,7 +77,7 @@ test('batcher: a batch is due after the linger time even if pairs keep arriving'
   assert.equal(batcher.next(batcher.partitions[0], 150)?.count, 10)
 })
 
-test('batcher: the oldest pair is in the batch in flight, else in the first one that waits', () => {
+test('batcher: the oldest pair is in the batch in flight, or otherwise in the first waiting one', () => {
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions
   assert.equal(batcher.oldestMs(), Infinity)
@@ -106,7 +106,7 @@ test('batcher: a partition has at most one batch in flight, and waits after a fa
   assert.equal(batcher.next(partition, 500), first)
 })
 
-test('batcher: keeps order and counts while batches are sent, fail, are halved or left to another batcher', () => {
+test('batcher: model: keeps order and counts while batches are sent, fail, are halved or passed to another batcher', () => {
   const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done', 'replace')
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
@@ -159,7 +159,7 @@ test('batcher: drops the oldest batches of all partitions over the bound, except
   assert.equal(batcher.dropOver(0), 100 - dropped - (inFlight?.count ?? 0))
 })
 
-test('batcher: drops only batches whose every pair is too old', () => {
+test('batcher: drops only batches in which every pair is too old', () => {
   const batcher = makeBatcher({ maxAgeMs: 1600, batchBytes: 100_000 })
   for (let nowMs = 0; nowMs < 4000; nowMs += 10) add(batcher, 0, nowMs, nowMs)
   const dropped = batcher.dropOlder(1600, 4000)

@@ -19,7 +19,7 @@ const headersOf = ({ bytes }: EventHeaders): Record<string, string> =>
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
-test('event headers: id and time change from pair to pair, the others stay', () => {
+test('event headers: only id and time change from pair to pair', () => {
   const headers = new EventHeaders('/interceptor/n', 'application/json')
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9a-f]{1,40}$/), fc.integer({ min: 0, max: 4e15 }), (id, micros) => {
@@ -37,7 +37,7 @@ test('event headers: id and time change from pair to pair, the others stay', () 
   )
 })
 
-test('event headers: keep their memory while ids have one length', () => {
+test('event headers: reuse their memory while ids have one length', () => {
   const headers = new EventHeaders('/interceptor/n', 'application/json')
   headers.write(text('a1'), 0, 2, 0)
   const { bytes } = headers

@@ -1,6 +1,6 @@
 /**
- * The sink's part of a delivery, against brokers that a model plays: what they store, refuse and leave without a response
- * is drawn. test/e2e/kafka-outage.test.ts has real ones, which do no such thing on request.
+ * The sink's part of a delivery, against simulated brokers that store, reject or ignore requests at random.
+ * test/e2e/kafka-outage.test.ts uses real brokers, which cannot be made to do so on request.
  */
 import assert from 'node:assert/strict'
 import { before, mock, test } from 'node:test'
@@ -26,7 +26,7 @@ const CONNECTIONS = 5
 /** Some pairs. */
 const BATCH_BYTES = 5000
 
-/** Error codes of Kafka: what a broker says that does not lead a partition, and of a record that it will never accept. */
+/** Error codes of Kafka: of a broker that does not lead a partition, and for a record that it will never accept. */
 const NOT_LEADER = 6
 const NOT_PERMITTED = 29
 const INVALID_RECORD = 87
@@ -41,7 +41,7 @@ interface Pending {
   reject: (error: Error) => void
 }
 
-/** What the brokers of a topic have received and stored. */
+/** The requests and stored pairs of a topic's brokers. */
 class Brokers {
   leaders: number[] = LEADERS
   /** The number of each pair, by partition, in the order in which it was stored. */
@@ -54,7 +54,7 @@ class Brokers {
     this.refused = refused
   }
 
-  /** A request arrives. */
+  /** Receives a request. */
   produce(leader: number, request: ProduceRequest): Promise<PartitionResponse[]> {
     request.onSend?.()
     const inFlight = new Set(this.pending.flatMap((one) => one.request.partitions.map(({ partition }) => partition)))
@@ -76,7 +76,7 @@ class Brokers {
     else resolve(responses)
   }
 
-  /** Every connection ends. */
+  /** Ends every connection. */
   lose(): void {
     for (const { reject } of this.pending.splice(0)) reject(connectionLost())
   }
@@ -90,7 +90,7 @@ class Brokers {
   }
 }
 
-/** The brokers that connections of the running test reach. */
+/** The brokers of the running test, to which connections are made. */
 let brokers = new Brokers(new Set())
 
 before(() => {
@@ -116,7 +116,7 @@ class Rig {
   readonly #ring = new PairRing()
   nowMs = 1000
   put = 0
-  /** Pairs that the shipper, which this rig is, has made the sink or the queue drop. */
+  /** Pairs that the sink or the queue dropped at the request of this rig, which acts as the shipper. */
   dropped = 0
 
   constructor({ refused = new Set(), limit = Infinity }: RigOptions = {}) {
@@ -138,7 +138,7 @@ class Rig {
     return this.#store.queue.pairs
   }
 
-  /** A pair arrives. Connections follow each other, so that each has the pairs `n`, `n + CONNECTIONS` …  */
+  /** Adds a pair. Connections alternate, so each has the pairs `n`, `n + CONNECTIONS` …  */
   arrive(): void {
     assert.ok(this.#ring.put(this.put % CONNECTIONS, packPair(makePair(this.put))))
     while (this.#store.queue.read(this.#ring.consumer, 1, this.nowMs) > 0);
@@ -150,7 +150,7 @@ class Rig {
     await turn()
   }
 
-  /** Time passes and brokers accept what they will ever accept, until nothing waits. */
+  /** Lets time pass while brokers accept everything acceptable, until nothing waits. */
   async settle(): Promise<void> {
     this.brokers.leaders = LEADERS
     for (let turns = 0; this.queued + this.sink.pairs > 0; turns += 1) {
@@ -173,7 +173,7 @@ class Rig {
 /** Bytes of a batch. */
 const lengthOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, { length }) => sum + length, 0)
 
-/** The numbers without those that were stored again. */
+/** The numbers without those that were stored repeatedly. */
 const firsts = (numbers: readonly number[]): number[] => [...new Set(numbers)]
 
 type Step =
@@ -220,7 +220,7 @@ test('kafka sink: pairs that have waited for long are sent in batches as full as
       rig.nowMs += 100
     }
     const bytes = sent.reduce((sum, length) => sum + length)
-    // Each partition may have one batch that the pairs did not fill.
+    // Each partition may have one batch that is not full.
     assert.ok(
       sent.length <= LEADERS.length + bytes / (BATCH_BYTES / 2),
       `after ${waitedMs} ms: ${sent.join(', ')} bytes`,
@@ -268,7 +268,7 @@ test('kafka sink: model: every pair is shipped, rejected or dropped once, and ea
   )
 })
 
-test('kafka sink: is down while no leader responds, and up with the first one that does', async () => {
+test('kafka sink: is down while no leader responds, and up once one does', async () => {
   const rig = new Rig()
   const { brokers, sink } = rig
   assert.equal(sink.reachable, null)

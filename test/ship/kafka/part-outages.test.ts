@@ -17,7 +17,7 @@ function started(): { parts: PartOutages; lines: unknown[]; at: (seconds: number
   return { parts: new PartOutages(log, () => nowMs, PERIOD_MS), lines, at }
 }
 
-test('part outages: one broker of several is logged once, again after the period, and when it responds', () => {
+test('part outages: logs one failing broker of several once, again after the period, and when it responds', () => {
   const { parts, lines, at } = started()
   const texts = ['Closed connection', 'connect ECONNREFUSED 127.0.0.1:1', 'Connection timeout']
   for (let second = 0; second <= 600; second += 1) {
@@ -34,7 +34,7 @@ test('part outages: one broker of several is logged once, again after the period
   ])
 })
 
-test('part outages: what several partitions are refused for is logged once, until the last of them is accepted', () => {
+test('part outages: logs a rejection of several partitions once, until the last of them is accepted', () => {
   const { parts, lines, at } = started()
   for (let second = 0; second < 60; second += 1) {
     at(second)
@@ -49,7 +49,7 @@ test('part outages: what several partitions are refused for is logged once, unti
   assert.deepEqual(rest, [['Kafka accepts the pairs of all partitions again', { afterSeconds: 59 }]])
 })
 
-test('part outages: logs nothing at the end of what an outage of the cluster has replaced', () => {
+test('part outages: logs no end of an outage that an outage of the cluster has replaced', () => {
   const { parts, lines } = started()
   parts.brokerFailed(2, new Error('Closed connection'))
   parts.partitionRefused(0, NOT_ENOUGH_REPLICAS, errorOfCode(NOT_ENOUGH_REPLICAS))

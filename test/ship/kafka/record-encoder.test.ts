@@ -1,4 +1,4 @@
-/** The parts of a record beside the pair's bytes: id, key and partition. */
+/** The parts of a record other than the pair's bytes: id, key and partition. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
@@ -20,7 +20,7 @@ test('pair id: is found in a packed pair at any offset', () => {
   }
 })
 
-test('pair id: finds none in other bytes, and reads nothing past their end', () => {
+test('pair id: finds none in other bytes, and does not read past their end', () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => findId(bytes, 0, bytes.length) === -1))
   const pair = packPair(makePair(1))
   for (let length = 0; length < 40; length += 1) assert.equal(findId(pair, 0, length), -1)

@@ -7,7 +7,7 @@ import { KafkaWire } from '../../../src/kafka/kafkajs-wire.ts'
 import { FoldedLog } from '../../../src/log/folded-log.ts'
 import { TopicClient } from '../../../src/ship/kafka/topic-client.ts'
 
-/** The metadata are given, because a real broker names no leader for a moment only. */
+/** Uses given metadata, because a real broker lacks a leader only for a moment. */
 test('topic client: metadata without a leader are refreshed soon, complete ones after a minute', async (t) => {
   let leaders = [-1, -1]
   t.mock.method(KafkaWire.prototype, 'leaders', () => Promise.resolve(leaders))
@@ -76,7 +76,7 @@ test('topic client: an outage is logged once for each cause, again after ten min
   ])
 })
 
-test('topic client: what a broker refuses for another reason is another line', () => {
+test('topic client: logs rejections for different reasons separately', () => {
   const lines: string[] = []
   const client = new TopicClient({
     settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },

@@ -36,7 +36,7 @@ test('post sink: stops at a limit of pairs', async () => {
   assert.equal(batchesOf(run.messages).flatMap(targetsOf).length, 3)
 })
 
-test('post sink: a reader that consumes nothing holds back what is posted, until it consumes', async () => {
+test('post sink: stops posting while the reader does not consume', async () => {
   const consumed = new SharedArrayBuffer(4)
   const run = startShipper({ sink: { kind: 'post', consumed }, ringBytes: 16 * MIB })
   for (let number = 0; number < 120; number += 1) await run.put(number, { bodyBytes: 100 * 1024 })

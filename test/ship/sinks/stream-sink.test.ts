@@ -1,4 +1,4 @@
-/** An output that does not accept pairs: a stuck reader, a full disk, a shipper that fails. */
+/** Outputs that do not accept pairs: a stuck reader, a full disk, and a failing shipper. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ test('stream sink: a FIFO without a reader delays neither the input nor the end'
   assert.equal(run.counter('droppedShutdown'), 100)
 })
 
-test('stream sink: a FIFO that never had a reader is an error, although there was no pair for it', async () => {
+test('stream sink: a FIFO that never had a reader is an error, even without pairs', async () => {
   const path = join(folder, 'unread')
   execFileSync('mkfifo', [path])
   const run = startShipper({ sink: toFile(path) })
@@ -136,7 +136,7 @@ test('stream sink: a full disk is reported at once and retried; no record is tor
   )
 })
 
-test('stream sink: a thread that ends at any time while it writes loses what it was handling at most, and repeats nothing', async () => {
+test('stream sink: a thread that ends while it writes loses at most the pair in progress, and repeats nothing', async () => {
   const path = join(folder, 'ended')
   const run = startShipper({ sink: toFile(path), whenFull: 'drop' })
   await run.ready

@@ -24,7 +24,7 @@ async function ask(path: string): Promise<string> {
   return data.toString()
 }
 
-test('private socket: only its user may connect, in a folder of its own, and nothing stays behind', {
+test('private socket: is in a separate folder, only its user may connect, and nothing remains', {
   skip,
 }, async (t) => {
   const inside = join(folder(t), 'run', 'interceptor')
@@ -37,11 +37,11 @@ test('private socket: only its user may connect, in a folder of its own, and not
   assert.deepEqual(readdirSync(inside), [])
 })
 
-test('private socket: replaces what a process that was killed has left', { skip }, async (t) => {
+test('private socket: replaces the socket of a killed process', { skip }, async (t) => {
   const path = join(folder(t), 'tap.sock')
   const gone = createServer()
   await listenPrivately(gone, path)
-  // As after SIGKILL: nobody listens, and the socket is still there.
+  // As after SIGKILL: nothing listens, but the socket still exists.
   gone.close()
   assert.ok(existsSync(path))
   const { close } = await listenPrivately(answering('b'), path)
@@ -49,7 +49,7 @@ test('private socket: replaces what a process that was killed has left', { skip 
   close()
 })
 
-test('private socket: leaves the socket of a living process, and a file of another kind, as they are', {
+test('private socket: does not replace the socket of a running process, or a file of another kind', {
   skip,
 }, async (t) => {
   const path = join(folder(t), 'tap.sock')

@@ -8,7 +8,7 @@ import { propertyRuns } from '../../support/property-runs.ts'
 
 /** A socket whose other end reads only when it is asked to. */
 class SlowSocket extends Writable {
-  /** What has arrived at the other end: pairs by number, and gaps by how many pairs they are. */
+  /** What has arrived at the other end: pairs by number, and gaps by number of pairs. */
   readonly seen: ({ pair: number } | { notShown: number })[] = []
   readonly #frames = new TapFrames()
   #next: (() => void) | null = null
@@ -37,7 +37,7 @@ class SlowSocket extends Writable {
   }
 }
 
-/** A value with the first byte of a map that stands for a pair. */
+/** A value that begins like a map, in place of a pair. */
 function pairOf(number: number, length: number): Buffer {
   const bytes = Buffer.alloc(Math.max(5, length), 0x80)
   bytes.writeUInt32BE(number, 1)
@@ -56,7 +56,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('read' as const), writes: fc.nat(60) }),
 )
 
-test('tap reader: shows pairs in order, within its bound, and counts exactly those between that it does not show', async () => {
+test('tap reader: model: sends pairs in order, within its bound, and counts exactly the omitted ones', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(steps, { maxLength: 40 }), async (list) => {
       const socket = new SlowSocket()
@@ -77,7 +77,7 @@ test('tap reader: shows pairs in order, within its bound, and counts exactly tho
       await socket.read(Number.POSITIVE_INFINITY)
       reader.flush()
       await socket.read(Number.POSITIVE_INFINITY)
-      // Replayed, pairs and gaps cover every number once and in order.
+      // Together, pairs and gaps cover every number once and in order.
       let next = 0
       let notShown = 0
       for (const entry of socket.seen) {

@@ -23,7 +23,7 @@ async function tapped(t: TestContext): Promise<{ run: ShipperRun; path: string }
   return { run, path }
 }
 
-/** What a reader has seen so far: the targets of pairs, and how many were not shown. */
+/** What a reader has received so far: the targets of pairs, and the number of omitted ones. */
 class Seen {
   readonly targets: string[] = []
   notShown = 0
@@ -34,7 +34,7 @@ class Seen {
     this.ended = this.#read(client)
   }
 
-  /** Waits until it knows of this many pairs. What it has not read when an agent stops is lost with it. */
+  /** Waits until the reader knows of this many pairs. What it has not read when the agent stops is lost. */
   async all(pairs: number): Promise<void> {
     await until(`${pairs} pairs are seen`, () => this.targets.length + this.notShown >= pairs)
   }
@@ -62,7 +62,7 @@ async function stuckReader(t: TestContext, path: string): Promise<Socket> {
   return socket
 }
 
-test('tap: readers see what is shipped from when they connect until the end', { skip }, async (t) => {
+test('tap: readers receive everything shipped from their connection until the end', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   for (let number = 0; number < 100; number += 1) await run.put(number)
   run.flush()
@@ -84,7 +84,7 @@ test('tap: readers see what is shipped from when they connect until the end', { 
   assert.deepEqual([run.status.tapReaders, run.status.tapNotShown], [0, 0])
 })
 
-test('tap: a reader that does not read costs it pairs, and the output none', { skip }, async (t) => {
+test('tap: a reader that does not read loses pairs, and the output loses none', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   await stuckReader(t, path)
   const client = await TapClient.connect(path)
@@ -97,7 +97,7 @@ test('tap: a reader that does not read costs it pairs, and the output none', { s
   await run.finish()
   assert.equal(run.counter('shipped'), pairs)
   assert.equal(seen.targets.length + seen.notShown, pairs)
-  // What does not fit into its buffer and the kernel's is most of 50 MB.
+  // Most of 50 MB does not fit into the reader's buffer and the kernel's.
   const most = pairs - (READER_BYTES + 1_000_000) / bodyBytes
   assert.ok(run.status.tapNotShown > most, `${run.status.tapNotShown} pairs not shown`)
 })
@@ -117,7 +117,7 @@ test('tap: pairs that a reader has not read when the agent stops are counted', {
     run.logs.some((line) => line.startsWith('a reader of the tap was too slow')),
     run.logs.join('\n'),
   )
-  // What the kernel holds can still be read; a part of it may belong to pairs that are counted.
+  // Data in the kernel's buffer can still be read; some of it may belong to pairs that are also counted.
   let received = 0
   for await (const chunk of socket) received += (chunk as Buffer).length
   const read = Math.floor(received / bodyBytes)
@@ -143,7 +143,7 @@ test('tap: a slow reader learns how many pairs it missed, and sees the next ones
   assert.equal(targets.length + notShown, 1_001)
 })
 
-test('tap: closes a reader that sends anything', { skip }, async (t) => {
+test('tap: disconnects a reader that sends anything', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   const socket = createConnection(path)
   t.after(() => socket.destroy())
@@ -155,7 +155,7 @@ test('tap: closes a reader that sends anything', { skip }, async (t) => {
   await run.finish()
 })
 
-test('tap: one reader too many replaces the oldest, which learns why', { skip }, async (t) => {
+test('tap: a reader beyond the limit replaces the oldest one, which is sent the reason', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   const oldest = await TapClient.connect(path)
   const { ended } = new Seen(oldest)
@@ -166,7 +166,7 @@ test('tap: one reader too many replaces the oldest, which learns why', { skip },
   await run.finish()
 })
 
-test('tap: a shipper that replaces another one serves the same socket', { skip }, async (t) => {
+test('tap: a replacement shipper serves the same socket', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   const { ended } = new Seen(await TapClient.connect(path))
   await run.replace()
@@ -179,7 +179,7 @@ test('tap: a shipper that replaces another one serves the same socket', { skip }
   assert.deepEqual(next.targets, ['/orders/7'])
 })
 
-test('tap: a path that cannot be used is a warning, and pairs are shipped', { skip }, async () => {
+test('tap: warns about an unusable path, and pairs are shipped', { skip }, async () => {
   const run = startShipper({ sink: { kind: 'none' }, tap: '/proc/tap.sock' })
   await run.put(1)
   await run.finish()

@@ -7,26 +7,29 @@ import { CpuGovernor } from '../../../src/supervisor/cpu/cpu-governor.ts'
 const SAMPLE_MS = 50
 const STEP_MS = 10
 
-/** A program that uses CPU for the frames of kept connections, and for itself. */
+/** A simulated program that uses CPU time for the frames of kept connections, and for other work. */
 interface Program {
-  /** Cores that it uses for itself, and the most that its threads use together. */
+  /** Cores used for other work, and the most that all its threads can use. */
   readonly own: number
   readonly most: number
   /** How long a change of the threshold takes to reach the capture workers. */
   readonly delayMs: number
-  /** A sample is up to this share higher or lower. */
+  /** Largest relative error of a sample. */
   readonly noise: number
-  /** CPU time of a frame, ms, by the CPU time that frames have used. */
+  /** CPU time of a frame in ms, as a function of the CPU time used by earlier frames. */
   readonly cost: (workedMs: number) => number
-  /** Cores that it uses beside, by the time since its first frame: compilers, collectors of garbage. */
+  /** Additional cores, as a function of the time since the first frame: compilers and garbage collectors. */
   readonly beside: (ms: number) => number
-  /** While connections are shed, frames are read once in this time. */
+  /** Interval of reading frames while connections are shed. */
   readonly paceMs: number
 }
 
 const QUIET: Program = { own: 0.005, most: 2, delayMs: 20, noise: 0, cost: () => 0.005, beside: () => 0, paceMs: 10 }
 const BUSY: Program = { own: 0.02, most: 1.5, delayMs: 80, noise: 0.4, cost: () => 0.012, beside: () => 0, paceMs: 10 }
-/** As measured: code is three times as slow at first and compiled meanwhile, and garbage is collected after five seconds. */
+/**
+ * As measured: code is initially three times as slow and is compiled meanwhile, and garbage is collected after five
+ * seconds.
+ */
 const COLD: Program = {
   own: 0.013,
   most: 1.5,
@@ -44,10 +47,10 @@ class Model {
   readonly #random: Random
   #nowMs = 0
   #cpuMs = 0
-  /** Of kept connections, and those of them that wait in the rings. */
+  /** Frames of kept connections, and those of them that wait in the rings. */
   #frames = 0
   #waiting = 0
-  /** Of kept connections, in the kernel's ring. */
+  /** Frames of kept connections in the kernel's ring. */
   #unread = 0
   #workedMs = 0
   #firstMs: number | null = null
@@ -59,7 +62,7 @@ class Model {
     this.#random = new Random(seed)
   }
 
-  /** Frames that it has processed. */
+  /** Processed frames. */
   get processed(): number {
     return this.#frames - this.#waiting
   }
@@ -92,7 +95,7 @@ class Model {
     return (this.#cpuMs - before) / ms
   }
 
-  /** The process is stopped: no CPU, no samples. */
+  /** The process is stopped: it uses no CPU time, and takes no samples. */
   stop(ms: number): void {
     this.#nowMs += ms
   }
@@ -104,7 +107,7 @@ class Model {
   }
 }
 
-test('cpu governor: below the limit every connection is kept, and a burst of a fifth of a second too', () => {
+test('cpu governor: keeps every connection below the limit, and during a burst of a fifth of a second', () => {
   for (const limit of [0.1, 0.25, 1]) {
     const model = new Model(limit, QUIET)
     model.offer(0.9 * limit, 20_000)
@@ -115,7 +118,7 @@ test('cpu governor: below the limit every connection is kept, and a burst of a f
   }
 })
 
-test('cpu governor: at 1.1 to 40 times the limit, use is within 10 % of it over 25 s, the first included', () => {
+test('cpu governor: at 1.1 to 40 times the limit, use is within 10 % of it over any 25 s, the first included', () => {
   for (const [name, program] of Object.entries({ QUIET, BUSY })) {
     for (const limit of [0.1, 0.25, 0.5, 1]) {
       for (const load of [1.1, 1.5, 2, 4, 10, 40]) {
@@ -148,7 +151,7 @@ test('cpu governor: a sudden load of up to 10 times the limit uses at most 2.5 t
   }
 })
 
-test('cpu governor: the threshold settles, so that connections stay kept', () => {
+test('cpu governor: the threshold stabilises, so that kept connections remain kept', () => {
   for (const load of [1.5, 4, 10]) {
     const model = new Model(0.25, BUSY)
     model.offer(load * 0.25, 5000)
@@ -158,7 +161,7 @@ test('cpu governor: the threshold settles, so that connections stay kept', () =>
   }
 })
 
-test('cpu governor: all connections are kept again within 5 s of the load’s end', () => {
+test('cpu governor: keeps all connections again within 5 s of the load’s end', () => {
   for (const load of [1.5, 10, 100]) {
     const model = new Model(0.25, BUSY)
     model.offer(load * 0.25, 20_000)
@@ -168,7 +171,7 @@ test('cpu governor: all connections are kept again within 5 s of the load’s en
   }
 })
 
-test('cpu governor: load that comes in waves does not exceed the limit on average', () => {
+test('cpu governor: periodic load does not exceed the limit on average', () => {
   for (const waveMs of [500, 1000, 2000, 5000]) {
     const model = new Model(0.25, BUSY)
     let use = 0
@@ -177,13 +180,13 @@ test('cpu governor: load that comes in waves does not exceed the limit on averag
   }
 })
 
-test('cpu governor: a program that needs more than the limit for itself keeps a few connections', () => {
+test('cpu governor: keeps a few connections if other work alone exceeds the limit', () => {
   const model = new Model(0.05, { ...QUIET, own: 0.1 })
   model.offer(1, 20_000)
   assert.equal(model.governor.threshold, KEEP_ALL / 256)
 })
 
-test('cpu governor: a stopped process has saved no CPU', () => {
+test('cpu governor: a stopped process gains no CPU budget', () => {
   const model = new Model(0.25, QUIET)
   model.offer(2.5, 10_000)
   const before = model.governor.threshold
@@ -192,7 +195,7 @@ test('cpu governor: a stopped process has saved no CPU', () => {
   assert.ok(model.governor.threshold <= 1.6 * before, `${before} → ${model.governor.threshold}`)
 })
 
-test('cpu governor: compilers and collectors do not end capture, and what they use is saved within 25 s', () => {
+test('cpu governor: compilers and garbage collectors do not stop capture, and their use is compensated within 25 s', () => {
   for (const limit of [0.1, 0.25, 0.5]) {
     for (const load of [1.2, 4, 10, 40]) {
       const model = new Model(limit, COLD, load)
@@ -200,7 +203,7 @@ test('cpu governor: compilers and collectors do not end capture, and what they u
       const use = model.offer(load * limit, 25_000)
       const name = `${limit} cores, ${load} times`
       assert.ok(Math.abs(use / limit - 1) < 0.1, `${name}: ${use / limit} of the limit`)
-      // What is left of the limit for frames once everything else is paid.
+      // The rest of the limit that is available for frames.
       const { own, cost } = COLD
       const possible = ((limit - own) * 25_000 - 330 - 100) / cost(Number.POSITIVE_INFINITY)
       assert.ok(model.processed > 0.9 * possible, `${name}: ${model.processed / possible} of the frames`)

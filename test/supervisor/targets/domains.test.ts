@@ -13,7 +13,7 @@ test('Domains: the process’s own namespace is domain 0, by its inode or withou
   assert.equal(domains.enter(null), 0)
 })
 
-test('Domains: interfaces of one namespace share a number while one of them is captured, and no others do', () => {
+test('Domains: model: interfaces share a number exactly if they are in one namespace and one of them stays captured', () => {
   const step = fc.record({ inode: fc.integer({ min: OWN, max: 6 }), enters: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
@@ -37,7 +37,7 @@ test('Domains: interfaces of one namespace share a number while one of them is c
   )
 })
 
-test('Domains: a namespace has one number while any of its interfaces is captured, and another one later', () => {
+test('Domains: a namespace keeps its number while any of its interfaces is captured, and gets another one later', () => {
   const domains = new Domains(1000)
   assert.deepEqual([domains.enter(null), domains.enter(1000)], [0, 0])
   assert.deepEqual([domains.enter(7), domains.enter(8), domains.enter(7)], [1, 2, 1])

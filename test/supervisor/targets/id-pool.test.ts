@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { IdPool } from '../../../src/supervisor/targets/id-pool.ts'
 
-test('IdPool: reuses a number only after enough others were released after it', () => {
+test('IdPool: reuses a number only after enough later releases of others', () => {
   const ids = new IdPool(5, 2)
   const taken = [ids.acquire(), ids.acquire(), ids.acquire()]
   assert.deepEqual(taken, [5, 6, 7])
@@ -29,7 +29,7 @@ test('IdPool: is exhausted while all numbers are held or in quarantine', () => {
   assert.equal(ids.isExhausted, true)
 })
 
-test('IdPool: a thousand changes use no more numbers than are held and in quarantine', () => {
+test('IdPool: after a thousand changes, uses no more numbers than are held or in quarantine', () => {
   const ids = new IdPool(0, 16)
   const held = Array.from({ length: 10 }, () => ids.acquire())
   let largest = 0

@@ -20,7 +20,7 @@ const targetOf = (key: string): CaptureTarget => ({
   labels: {},
 })
 
-/** Records what reaches the set. */
+/** Records the calls that reach the set. */
 class RecordingSet {
   readonly calls: string[] = []
 
@@ -46,7 +46,7 @@ class RecordingSet {
 type Step = 'begin' | 'accept' | 'close' | 'add' | 'update' | 'remove'
 const STEPS: readonly Step[] = ['begin', 'accept', 'close', 'add', 'update', 'remove']
 
-/** What the set is expected to be called with, and what each `add` returns. */
+/** The expected calls of the set, and the expected result of each `add`. */
 class Model {
   readonly calls: string[] = []
   readonly results = new Map<string, 'captured' | 'ended'>()
@@ -78,7 +78,7 @@ class Model {
   }
 }
 
-test('RunTargets: changes wait for the capture, and none is added once the run ends', async () => {
+test('RunTargets: model: changes wait until capture has started, and no target is added once the run ends', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom(...STEPS), { maxLength: 12 }), async (steps) => {
       const [targets, set, model] = [new RunTargets(), new RecordingSet(), new Model()]
@@ -107,7 +107,7 @@ test('RunTargets: changes wait for the capture, and none is added once the run e
   )
 })
 
-test('RunTargets: without a set there is nothing to observe, count or release', async () => {
+test('RunTargets: without a set, there is nothing to observe, count or release', async () => {
   const targets = new RunTargets()
   targets.onMessage({ t: 'closed', interfaceId: 0 })
   targets.close()

@@ -1,4 +1,4 @@
-/** Dealing interfaces out to capture workers, and what must end the process. Real sockets, real threads. */
+/** Assigning interfaces to capture workers, and conditions that must end the process, with real sockets and threads. */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -30,7 +30,7 @@ const log = createLogger({ level: 'silent', form: 'lines' })
 interface Rig {
   set: TargetSet
   slots: CaptureSlot[]
-  /** As announced to the assemblers. */
+  /** Interfaces as announced to the assemblers. */
   announced: { id: number; info: InterfaceInfo }[]
 }
 
@@ -126,7 +126,7 @@ test('target set: interfaces of one namespace share a domain, which is 0 for the
   )
 })
 
-test('target set: without a number for another interface, that one is refused, and the others stay captured', {
+test('target set: rejects an interface if all numbers are in use, and continues to capture the others', {
   skip,
 }, async (t) => {
   const rig = rigOf(t, 1, 2)
@@ -155,16 +155,16 @@ const steps = fc.array(
   { minLength: 1, maxLength: 8 },
 )
 
-/** What a target set has to hold: the name of each key's target as given last. */
+/** What a target set should hold: the last given name of each key's target. */
 class Model {
   readonly captured = new Map<Key, string>()
   /** Domains of namespaces at the end of the last steps. */
   domains = new Set<number>()
-  /** Domains that were seen without an interface: a namespace that returns gets a new one. */
+  /** Domains that have had no interface for some time: a namespace that returns gets a new one. */
   readonly retired = new Set<number>()
   failed = 0
 
-  /** Steps that begin in the same moment: of one key the last addition or removal wins. */
+  /** Concurrent steps: for each key, the last addition or removal applies. */
   apply(all: readonly { does: string; key: Key; name: string }[]): void {
     const requested = new Set<Key>()
     for (const { does, key, name } of all) {
@@ -189,14 +189,14 @@ function askForLargerRing(rig: Rig, key: string): void {
 /** Waits until no interface has two sockets. */
 async function untilReplaced(rig: Rig): Promise<void> {
   for (;;) {
-    // A request that the set handles next.
+    // Requests another action, which the set handles afterwards.
     await new Promise((resolve) => setTimeout(resolve, 1))
     const sockets = loads(rig).reduce((sum, load) => sum + load, 0)
     if (sockets === rig.set.observe().length && rings() === sockets) return
   }
 }
 
-/** Of the interfaces captured now, by key: number and domain as the assemblers last heard of them. */
+/** Number and domain of each captured interface, by key, as last announced to the assemblers. */
 function announcedOf({ set, announced }: Rig): Map<string, { id: number; domain: number; name: string }> {
   const newest = new Map(announced.map(({ id, info }) => [info.name, { id, domain: info.domain, name: info.name }]))
   return new Map(set.observe().map(({ key, name }) => [key, newest.get(name)!]))
@@ -229,7 +229,7 @@ function assertLikeModel(rig: Rig, model: Model, targets: ReadonlyMap<Key, Captu
   assert.equal(rings(), captured.size, 'one ring for each interface')
 }
 
-test('target set: holds what was added last, under any sequence of additions, removals and updates at once', {
+test('target set: model: holds what was added last, under any sequence of concurrent additions, removals and updates', {
   skip,
 }, async (t) => {
   const rig = rigOf(t, 2)
@@ -267,7 +267,7 @@ test('target set: holds what was added last, under any sequence of additions, re
       for (const batch of batches) await run(batch)
       await run(KEYS.map((key) => ({ does: 'remove', key })))
     }),
-    // The sockets of a failed example may be open still: no other example can be tried after it.
+    // The sockets of a failed example may still be open, so no other example can be tried.
     { numRuns: propertyRuns(24), endOnFailure: true },
   )
 })

@@ -1,4 +1,4 @@
-/** Assembler threads that crash or hang: replaced on the same rings, with counters that balance. */
+/** Assembler threads that crash or hang are replaced on the same rings, and the counters balance. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileProgram } from '../../../src/assemble/host/program.ts'
@@ -93,7 +93,7 @@ class Rig {
     return this
   }
 
-  /** Posts a message to the assemblers as the pipeline does. */
+  /** Posts a message to the assemblers like the pipeline. */
   post(message: ToAssembler): this {
     this.state.apply(message)
     this.pool.post(message)
@@ -190,7 +190,7 @@ test('assembler pool: restarts an assembler that fails, which continues with the
   assert.match(rig.lines[0], /the assembler failed and is restarted/)
 })
 
-test('assembler pool: a restarted assembler knows the interfaces announced before', async () => {
+test('assembler pool: a restarted assembler knows the interfaces that were announced before', async () => {
   const rig = new Rig()
   rig.send(exchange(1), 1).corrupt().flush()
   await rig.until(() => rig.pool.restarts === 1)

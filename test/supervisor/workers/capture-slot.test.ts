@@ -1,4 +1,4 @@
-/** What a capture worker's slot keeps from thread to thread: rings, counters, and the law of frames. */
+/** What a capture worker's slot keeps across threads: rings, counters, and the law of frames. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -76,7 +76,7 @@ class Rig {
     return blocks.reduce((sum, values) => sum + values[index], 0)
   }
 
-  /** Frames that were seen and have no counter yet: the worker holds them. */
+  /** Frames that the worker has seen and holds without an outcome. */
   get unaccounted(): number {
     const isLoss = (path: string): boolean => /^frames\.(?:skipped|dropped)\./.test(path)
     return CAPTURE_COUNTERS.paths.reduce(
@@ -90,7 +90,7 @@ class Rig {
   }
 }
 
-test('capture slot: every thread continues with the rings, counters and doorbell of the one before, and a new source', async () => {
+test('capture slot: every thread continues with the rings, counters and doorbell of its predecessor, and a new source', async () => {
   const rig = new Rig()
   await rig.start()
   rig.slot.worker.drain()
@@ -121,7 +121,7 @@ test('capture slot: a command wakes the thread, whether it waits for its doorbel
   assert.deepEqual([sleeping[0], rig.polls], [0, 1])
 })
 
-test('capture slot: a worker that reads a file is not replaced, and its rings are closed in its place', async () => {
+test('capture slot: does not replace a worker that reads a file, and closes its rings', async () => {
   const rig = new Rig(false)
   await rig.start()
   assert.equal(rig.closedRings, 0)
@@ -151,7 +151,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('done' as const, 'stop' as const) }) },
 )
 
-test('capture slot: model: no frame is lost from the counters, in any order of interfaces, crashes and ends', async () => {
+test('capture slot: model: the counters account for every frame, in any order of interfaces, crashes and ends', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
       const rig = new Rig()

@@ -1,4 +1,4 @@
-/** A worker's thread that exists only in a test, which decides when it is ready and how it ends. */
+/** A simulated worker thread: the test decides when it is ready and how it ends. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { withResolvers } from '../../../src/async/with-resolvers.ts'
 import type { WorkerEnd, WorkerRun } from '../../../src/supervisor/workers/worker-thread.ts'

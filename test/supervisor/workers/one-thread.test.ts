@@ -1,4 +1,4 @@
-/** The stages in the main thread: which runs have them there, and how they wait for each other with small rings. */
+/** Stages in the main thread: which runs use it, and how the stages wait for each other with small rings. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -65,10 +65,10 @@ async function run(t: TestContext, options: PipelineOptions): Promise<{ outcome:
   return { outcome, threads }
 }
 
-describe('one thread: which runs use it', () => {
+describe('one thread: selection', () => {
   const small = captureFile('small.pcap', 2)
 
-  test('small files, with the same ledger as in threads', async (t) => {
+  test('small files use it, with the same ledger as in threads', async (t) => {
     const alone = await run(t, optionsOf(small, captureFile('small.pcap.gz', 2, gzipSync)))
     assert.equal(alone.threads, 0)
     assert.equal(count(alone.outcome.ledger, 'pairs.shipped'), 4 * EXCHANGES)
@@ -79,7 +79,7 @@ describe('one thread: which runs use it', () => {
     assert.deepEqual(alone.outcome.ledger, threaded.outcome.ledger)
   })
 
-  test('not larger files, nor those that may become large', async (t) => {
+  test('larger files, and those that may grow, do not use it', async (t) => {
     const zipped = captureFile('zipped.pcap.gz', 15, (bytes) => gzipSync(bytes, { level: 0 }))
     for (const path of [captureFile('large.pcap', 100), zipped]) {
       assert.equal((await run(t, optionsOf(path))).threads, 3)
@@ -179,7 +179,7 @@ class Rig {
     )
   }
 
-  /** Closes the ring of an assembler that has failed, as its slot would. */
+  /** Closes the ring of a failed assembler, like its slot. */
   closePairs(): void {
     new RingProducer(this.#pairs, new Doorbell(this.#bells.shipper)).close()
   }
@@ -188,7 +188,7 @@ class Rig {
 describe('one thread: stages', () => {
   const path = captureFile('rings.pcap', 10)
 
-  test('those that wait for room make the next one read', async () => {
+  test('a stage that waits for room runs the next stage', async () => {
     const rig = new Rig(path)
     const runs = [rig.ship(), rig.assemble()]
     await Promise.all(runs.map(({ ready }) => ready))
@@ -198,7 +198,7 @@ describe('one thread: stages', () => {
     assert.equal(count(rig.ledger, 'pairs.shipped'), 10 * EXCHANGES)
   })
 
-  test('one that waits for a stage that does not run crashes, and does not wait for ever', async () => {
+  test('a stage that waits for one that does not run crashes instead of waiting for ever', async () => {
     const rig = new Rig(path)
     const shipper = rig.ship()
     const end = await rig.capture().ended
@@ -207,7 +207,7 @@ describe('one thread: stages', () => {
     assert.deepEqual(await shipper.ended, { how: 'done' })
   })
 
-  test('a file that is gone is a failure that a restart would not change', async () => {
+  test('a missing file is a failure without restart', async () => {
     const end = await new Rig(join(folder, 'gone.pcap')).capture().ended
     assert.match(end.how === 'failed' ? end.failure.message : end.how, /gone\.pcap/)
   })

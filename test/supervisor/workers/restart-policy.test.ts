@@ -4,7 +4,7 @@ import { RestartPolicy } from '../../../src/supervisor/workers/restart-policy.ts
 
 const CRASH = { nowMs: 0, readyMs: null, isDraining: false }
 
-/** Delays after crashes until none is followed by a restart, at most `most`. */
+/** The delays of at most `most` crashes, up to one without a restart. */
 function delays(policy: RestartPolicy, crash: Parameters<RestartPolicy['crashed']>[0], most = 20): number[] {
   const found: number[] = []
   for (let delay = policy.crashed(crash); delay !== null && found.length < most; delay = policy.crashed(crash)) {
@@ -13,13 +13,13 @@ function delays(policy: RestartPolicy, crash: Parameters<RestartPolicy['crashed'
   return found
 }
 
-test('restart policy: a worker that has never worked is restarted four times, with growing delays', () => {
+test('restart policy: a worker that has never become ready is restarted four times, with growing delays', () => {
   const policy = new RestartPolicy(() => 1)
   assert.deepEqual(delays(policy, CRASH), [100, 150, 250, 450])
   assert.equal(policy.restarts, 4)
 })
 
-test('restart policy: a worker that has worked is restarted without end, with delays up to ten seconds', () => {
+test('restart policy: a worker that has been ready is always restarted, with delays up to ten seconds', () => {
   const policy = new RestartPolicy(() => 1)
   policy.hasWorked = true
   const found = delays(policy, { ...CRASH, readyMs: 999 })

@@ -1,4 +1,4 @@
-/** Threads of every role that end again and again: what restarts leave behind in the process. */
+/** Repeated restarts of threads of every role leave no resources behind in the process. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
@@ -10,14 +10,17 @@ import { descriptors, namespaces, TargetRig, targetOf } from '../../support/targ
 
 /** Threads of the pipeline: a capture worker, an assembler, the shipper. */
 const THREADS = 3
-/** Rounds in which every thread ends: before the first measurement, while code is compiled and heaps grow, and after it. */
+/**
+ * Rounds in which every thread ends: before the first measurement, while code is compiled and heaps grow, and after the
+ * measurement.
+ */
 const [FIRST, MORE] = [6, 10]
 /** A thread that was ready for a second is restarted after the shortest delay. */
 const HEALTHY_MS = 1_050
 /** V8 and the kernel release the memory of an ended thread a little later. */
 const SETTLE_MS = 500
 const KIB = 1024
-/** Most that a restart may leave, on average: several times what a loaded machine shows without a leak. */
+/** Largest average growth per restart: several times the growth on a loaded machine without a leak. */
 const MOST = { heapKib: 60, residentKib: 400, mappings: 4 } as const
 
 interface Use {
@@ -32,14 +35,14 @@ function use(): Use {
   const { heapUsed, heapTotal, rss } = process.memoryUsage()
   return {
     heapKib: heapUsed / KIB,
-    // The main thread's heap has free pages for garbage.
+    // Exclude free pages of the main thread's heap, which V8 keeps for later use.
     residentKib: (rss - heapTotal + heapUsed) / KIB,
     descriptors: descriptors(),
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length,
   }
 }
 
-/** Follows the threads of this process. */
+/** Tracks the threads of this process. */
 function followThreads(t: TestContext): Set<Worker> {
   const alive = new Set<Worker>()
   const note = (worker: Worker): void => {
@@ -51,7 +54,9 @@ function followThreads(t: TestContext): Set<Worker> {
   return alive
 }
 
-test('restarts: threads that end again and again leave nothing behind', { skip: needs('root', 'ip') }, async (t) => {
+test('restarts: repeated ends of threads leave no memory or descriptors behind', {
+  skip: needs('root', 'ip'),
+}, async (t) => {
   const alive = followThreads(t)
   const rig = new TargetRig(t)
   const [pod] = namespaces(t, 1)

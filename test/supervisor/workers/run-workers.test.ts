@@ -1,4 +1,4 @@
-/** How the workers of a run are connected, and which commands reach them. Their threads are the test's. */
+/** How the workers of a run are connected, and which commands reach them, with simulated threads. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -76,7 +76,7 @@ class Rig {
     return [...this.captures, ...this.assemblers, ...this.shippers].map(({ run }) => run)
   }
 
-  /** The command that each kind of worker has received. */
+  /** The command received by each kind of worker. */
   get commands(): { capture: number[]; assemble: number[]; ship: number[] } {
     const of = (launches: readonly { data: { control: SharedArrayBuffer } }[]): number[] =>
       launches.map(({ data }) => new Control(data.control).command)
@@ -128,7 +128,7 @@ test('RunWorkers: every capture worker has a ring to every assembler, and every 
   )
 })
 
-test('RunWorkers: nothing starts by itself; what runs is observed with its rings', async () => {
+test('RunWorkers: starts nothing by itself, and reports running workers with their rings', async () => {
   const rig = new Rig()
   assert.deepEqual([rig.runs, rig.workers.threads()], [[], []])
   assert.deepEqual(
@@ -188,7 +188,7 @@ test('RunWorkers: a stop reaches every worker, and the run has ended once all ha
   assert.equal(hasEnded, true)
 })
 
-test('RunWorkers: workers that do not obey a stop are terminated after 2 s', async (t: TestContext) => {
+test('RunWorkers: terminates workers that ignore a stop for 2 s', async (t: TestContext) => {
   const rig = new Rig()
   await rig.start()
   t.mock.timers.enable({ apis: ['setTimeout'] })
@@ -199,7 +199,7 @@ test('RunWorkers: workers that do not obey a stop are terminated after 2 s', asy
   assert.deepEqual(new Set(rig.runs.map(({ terminated }) => terminated)), new Set([true]))
 })
 
-test('RunWorkers: what is posted reaches every assembler', async () => {
+test('RunWorkers: posts messages to every assembler', async () => {
   const rig = new Rig()
   await rig.start()
   rig.workers.postToAssemblers({ t: 'addresses', entries: [] })
@@ -209,7 +209,7 @@ test('RunWorkers: what is posted reaches every assembler', async () => {
   )
 })
 
-test('RunWorkers: an assembler or a shipper that is replaced is remembered; a capture worker is not', async () => {
+test('RunWorkers: records that an assembler or a shipper was replaced, but not a capture worker', async () => {
   for (const [kind, expected] of [
     ['captures', false],
     ['assemblers', true],

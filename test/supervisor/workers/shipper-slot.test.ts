@@ -1,4 +1,4 @@
-/** What the shipper's slot keeps from thread to thread: the pairs that were held, and the law of pairs. */
+/** What the shipper's slot keeps across threads: the held pairs, and the law of pairs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -80,7 +80,7 @@ class Rig {
   }
 }
 
-test('shipper slot: live input drops and its shipper is replaced; file input waits and ends with its shipper', async () => {
+test('shipper slot: with live input, drops pairs and replaces the shipper; with file input, waits and ends with the shipper', async () => {
   for (const [input, waits] of [
     [{ kind: 'targets' }, false],
     [{ kind: 'files', paths: ['a'], follow: false }, true],
@@ -93,7 +93,7 @@ test('shipper slot: live input drops and its shipper is replaced; file input wai
   }
 })
 
-test('shipper slot: pairs for the main thread reach it, and count as consumed; other messages are passed on', async () => {
+test('shipper slot: passes pairs to the main thread and counts them as consumed; forwards other messages', async () => {
   const rig = new Rig({ reads: true })
   await rig.start()
   const { data, post } = rig.last
@@ -118,7 +118,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'crash' as const }) },
 )
 
-/** A shipper's use of its queue, in the test's thread: each launch continues with what the one before has left. */
+/** A shipper's use of its queue, in the test's thread: each launch continues with what its predecessor left. */
 class Shipper {
   readonly rig = new Rig()
   readonly shipped: number[] = []
@@ -136,7 +136,10 @@ class Shipper {
     }
   }
 
-  /** @param settled whether they are counted; otherwise the thread holds them without a place in the queue or a counter */
+  /**
+   * @param settled whether they are counted; otherwise the thread holds them, and they are neither in the queue nor
+   * counted
+   */
   ship(pairs: number, settled: boolean): void {
     const queue = this.#open()
     for (let left = pairs; left > 0 && queue.front(); left -= 1) {
@@ -172,7 +175,7 @@ class Shipper {
   }
 }
 
-test('shipper slot: model: pairs that were not settled reach the next thread, in order, and every pair is counted once', async () => {
+test('shipper slot: model: unsettled pairs reach the next thread in order, and every pair is counted once', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       const shipper = new Shipper()

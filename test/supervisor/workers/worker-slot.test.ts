@@ -1,4 +1,4 @@
-/** The lifecycle of a worker slot, with threads that exist only in the test. */
+/** The lifecycle of a worker slot, with simulated threads. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
@@ -58,7 +58,7 @@ class Rig {
     return this.runs[this.runs.length - 1]
   }
 
-  /** Lets time pass, as the supervisor sees it. @param alive whether the worker's heartbeat advances */
+  /** Advances the supervisor's clock. @param alive whether the worker's heartbeat advances */
   async pass(ms: number, alive: boolean): Promise<void> {
     for (const until = this.nowMs + ms; this.nowMs < until; ) {
       this.nowMs += 50
@@ -214,7 +214,7 @@ test('worker slot: a worker that has never been ready is not restarted for ever'
   assert.deepEqual(rig.ended, { how: 'crashed', message: 'the shipper failed: no memory' })
 })
 
-test('worker slot: a drain during the delay of a crash loop starts the worker at once, which finishes', async () => {
+test('worker slot: a drain during the delay of a crash loop starts the worker at once, which then drains', async () => {
   const rig = new Rig()
   await rig.startReady()
   for (let i = 0; i < 8; i++) {
@@ -253,7 +253,7 @@ test('worker slot: stop ends a slot that waits for its restart', async () => {
   assert.deepEqual(rig.ended, { how: 'done' })
 })
 
-test('worker slot: a worker that cannot be restarted ends its slot with its crash', async () => {
+test('worker slot: the crash of a worker that cannot be restarted ends its slot', async () => {
   const rig = new Rig({ isRestartable: false })
   await rig.startReady()
   await rig.run.crash('EIO')
@@ -272,7 +272,7 @@ test('worker slot: a slot that was never started ends with a drain or a stop', a
   }
 })
 
-test('worker slot: posts reach the running thread alone', async () => {
+test('worker slot: posts reach only the running thread', async () => {
   const rig = new Rig()
   await rig.startReady()
   rig.slot.post('first')

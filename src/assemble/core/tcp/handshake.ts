@@ -125,7 +125,7 @@ export function continuesNumbers(flow: Flow): bool {
  * Whether neither number of the segment in progress can be one of this connection, whose SYN was captured: a late segment of the
  * connection before it on these ports. Its receiver drops it (RFC 9293 §3.10.7.4).
  */
-export function isNotACapture(flow: Flow): bool {
+export function isForeign(flow: Flow): bool {
   const direction = Segment.direction
   const seq = Segment.seq
   const ack = Segment.ack

@@ -23,8 +23,8 @@ import {
   beginStream,
   continuesNumbers,
   hasDelivered,
+  isForeign,
   isNewData,
-  isNotACapture,
   otherSynSeen,
   restartStream,
 } from './handshake'
@@ -82,7 +82,7 @@ export function segment(
   const flow = flowFor(found, interfaceId)
   if (flow === null) return
   const isYoung = <u32>flow.segments < <u32>YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
-  if (isYoung && isNotACapture(flow)) {
+  if (isYoung && isForeign(flow)) {
     flow.segments++
     count(C.segmentsAfterEnd)
     return
