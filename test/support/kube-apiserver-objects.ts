@@ -1,4 +1,4 @@
-/** Objects for the tests' API server: what a cluster's controllers, kubelets and administrators would put there. */
+/** Creates objects in the tests' API server that a cluster's controllers, kubelets and administrators would create. */
 import { type KubeApiserver, KubeError, type KubeObject } from '../../rig/kube-apiserver.ts'
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1'
@@ -18,21 +18,21 @@ export interface PodSpec {
   annotations?: Record<string, string>
   owner?: { apiVersion: string; kind: string; name: string }
   hostNetwork?: boolean
-  /** Merged over the one container there is: ports, init containers. */
+  /** Merged into the spec of the only container: ports, init containers. */
   spec?: KubeObject
 }
 
-/** What a kubelet reports. */
+/** The status that a kubelet reports. */
 export interface PodStatus {
   podIPs: string[]
   hostIP?: string
   phase?: string
-  /** Ids by container name. */
+  /** Container ids by container name. */
   containers?: Record<string, string>
   initContainers?: Record<string, string>
 }
 
-/** A namespace, where it is not there yet. */
+/** Creates a namespace if it does not exist. */
 export async function createNamespace(cluster: KubeApiserver, name: string): Promise<void> {
   await unlessThere(cluster.create('/api/v1/namespaces', { metadata: { name } }))
 }
@@ -42,19 +42,22 @@ export async function createServiceAccount(cluster: KubeApiserver, namespace: st
   await unlessThere(cluster.create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } }))
 }
 
-/** Its tokens are worth nothing any more, at the latest when the API server's cache of them ends, after 10 s. */
+/**
+ * Deletes a service account. Its tokens become invalid, at the latest after 10 s, when the API server's cache of them
+ * expires.
+ */
 export async function deleteServiceAccount(cluster: KubeApiserver, namespace: string, name: string): Promise<void> {
   await cluster.delete(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}`)
 }
 
-/** A token of the service account, through TokenRequest as kubelets ask for it. */
+/** Requests a token of the service account through TokenRequest, like a kubelet. */
 export async function requestToken(cluster: KubeApiserver, namespace: string, name: string): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`
   const answer = await cluster.create(path, { spec: { expirationSeconds: 3600 } })
   return (answer['status'] as { token: string }).token
 }
 
-/** Gives the service account a ClusterRole of exactly these rules, in place of the one it had. */
+/** Binds the service account to a ClusterRole with exactly these rules, replacing its previous one. */
 export async function grant(
   cluster: KubeApiserver,
   namespace: string,
@@ -88,7 +91,7 @@ export async function createNode(
 
 const podsOf = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`
 
-/** A pod that is bound to a node. @returns its uid */
+/** Creates a pod that is bound to a node. @returns its uid */
 export async function createPod(cluster: KubeApiserver, pod: PodSpec): Promise<string> {
   const owner = pod.owner && { ...pod.owner, uid: `uid-of-${pod.owner.name}`, controller: true }
   const made = await cluster.create(podsOf(pod.namespace ?? 'default'), {
@@ -108,7 +111,7 @@ export async function createPod(cluster: KubeApiserver, pod: PodSpec): Promise<s
   return (made['metadata'] as { uid: string }).uid
 }
 
-/** What its kubelet would report of a pod. */
+/** Sets the status of a pod, as its kubelet would. */
 export async function setPodStatus(
   cluster: KubeApiserver,
   namespace: string,
@@ -145,7 +148,7 @@ export async function deletePod(cluster: KubeApiserver, namespace: string, name:
   await cluster.delete(`${podsOf(namespace)}/${name}`)
 }
 
-/** @returns whether it was made */
+/** @returns whether it was created */
 async function unlessThere(made: Promise<KubeObject>): Promise<boolean> {
   try {
     await made

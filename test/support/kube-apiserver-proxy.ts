@@ -1,18 +1,20 @@
-/** A proxy in front of the tests' API server that counts requests, and cuts or freezes watches the way networks do. */
+/**
+ * A proxy in front of the tests' API server that counts requests, and closes or freezes watches like faulty networks.
+ */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest, type Server } from 'node:https'
 import type { KubeApiserver } from '../../rig/kube-apiserver.ts'
 
-/** A request that passed. */
+/** A request that passed through the proxy. */
 export interface ProxiedRequest {
-  /** performance.now() when it came. */
+  /** Time of arrival, `performance.now()`. */
   at: number
   path: string
   query: URLSearchParams
 }
 
-/** A response of the proxy instead of the server's. */
+/** A response of the proxy in place of the server's. */
 export interface Reply {
   status: number
   headers?: Record<string, string>
@@ -52,19 +54,19 @@ export class KubeApiserverProxy {
     return `https://127.0.0.1:${this.#port}`
   }
 
-  /** Watches that are open. */
+  /** Number of open watches. */
   get watches(): number {
     return this.#watches.size
   }
 
-  /** Requests that were watches. */
+  /** All requests that were watches. */
   get watchRequests(): ProxiedRequest[] {
     return this.requests.filter(({ query }) => query.get('watch') === 'true')
   }
 
   /**
-   * Ends every open watch: in good order, by a reset, or `freeze`: the connection stays and nothing comes any more, as
-   * when a peer's machine has vanished.
+   * Interrupts every open watch: by an orderly close, by a reset, or by `freeze`: the connection stays open without
+   * further data, as after a crash of the peer's machine.
    */
   cutWatches(how: 'end' | 'reset' | 'freeze'): void {
     for (const [response, upstream] of this.#watches) {

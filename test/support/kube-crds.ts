@@ -25,7 +25,7 @@ const SOURCES = [
   },
 ]
 
-/** A cache of an earlier version may lack a file. */
+/** The cache of an earlier version may lack a file. */
 const isComplete = (): boolean =>
   SOURCES.every(({ files }) => files.every((file) => existsSync(join(FOLDER, basename(file)))))
 
@@ -54,14 +54,14 @@ function fetchCrds(): string | null {
     renameSync(partial, FOLDER)
     return null
   } catch (error) {
-    // Another test process may have fetched them meanwhile.
+    // Another test process may have downloaded them meanwhile.
     return isComplete() ? null : `they cannot be downloaded: ${(error as Error).message}`
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }
 }
 
-/** Into Go's own cache. @returns the module's folder there */
+/** Downloads a module into Go's cache. @returns the module's folder */
 function download(module: string): string {
   const { status, stdout, error } = spawnSync('go', ['mod', 'download', '-json', module], { encoding: 'utf8' })
   if (error !== undefined) throw error

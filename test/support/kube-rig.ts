@@ -1,11 +1,11 @@
-/** A real API server for the nodes of a test, with what the agent asks it as, and its pods on NodeRigs. */
+/** A real API server for the nodes of a test, with the agents' service account, and with pods on NodeRigs. */
 
 import { KubeApiserver } from '../../rig/kube-apiserver.ts'
 import type { NodeRig, RigPod } from '../../rig/node-rig.ts'
 import { AgentFiles, PODS_RULE } from '../discovery/kubernetes/rig.ts'
 import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from './kube-apiserver-objects.ts'
 
-/** What the agent may ask, as its ClusterRole has it. */
+/** The rules of the agent's ClusterRole. */
 const RULES = [
   PODS_RULE,
   { apiGroups: [''], resources: ['nodes'], verbs: ['list'] },
@@ -22,7 +22,7 @@ export class KubeRig {
     this.#files = files
   }
 
-  /** @param nodes networks of their pods, by name */
+  /** @param nodes pod networks of the nodes, by name */
   static async start(nodes: Record<string, string[]>): Promise<KubeRig> {
     const cluster = await KubeApiserver.start()
     try {
@@ -35,12 +35,12 @@ export class KubeRig {
     }
   }
 
-  /** Of an agent on that node. */
+  /** Settings of an agent on that node. */
   settings(node: string): string[] {
     return ['kubernetes.enabled=true', `kubernetes.kubeconfig=${this.#files.kubeconfig}`, `node.name=${node}`]
   }
 
-  /** A pod in the API and on the node, with its status. @param host as in PodOptions */
+  /** Creates a pod in the API and on the node, with its status. @param host as in PodOptions */
   async pod(rig: NodeRig, spec: PodSpec, host?: number): Promise<RigPod> {
     const uid = await createPod(this.cluster, spec)
     const pod = rig.pod({ uid, hostNetwork: spec.hostNetwork === true, ...(host === undefined ? {} : { host }) })

@@ -1,4 +1,4 @@
-/** Checks that a run's ledger adds up (docs/ledger.md). */
+/** Checks that a run's ledger balances (docs/ledger.md). */
 import { AssertionError } from 'node:assert/strict'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 
@@ -13,7 +13,7 @@ const LAWS: readonly [string, readonly string[]][] = [
   ['pairs.kept', ['pairs.shipped', 'pairs.dropped', 'pairs.queued']],
 ]
 
-/** Counts that are 0 once a run has ended: nothing waits any more. */
+/** Counts that are 0 after a run, because nothing waits any more. */
 const EMPTY_AT_THE_END = ['flows.open', 'requests.waiting', 'pairs.queued']
 
 /**

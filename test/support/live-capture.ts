@@ -1,6 +1,6 @@
 /**
- * Live capture up to the assemblers: sockets opened as the supervisor opens them, the capture worker and its rings, and the
- * test instead of the assembler.
+ * Live capture up to the assemblers: sockets opened like the supervisor's, the capture worker and its rings. The test
+ * takes the place of the assembler.
  */
 import { once } from 'node:events'
 import { after } from 'node:test'
@@ -24,7 +24,7 @@ import { WakeEvent } from '../../src/sys/wake-event.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
 import type { FromWorker } from '../../src/thread/messages.ts'
 
-/** A TCP packet that arrived. */
+/** A TCP packet that was captured. */
 export interface SeenPacket {
   interfaceId: number
   micros: number
@@ -68,7 +68,7 @@ export const liveInterface = (interfaceId: number, device: string, netns: string
 export class LiveCapture {
   readonly packets: SeenPacket[] = []
   readonly messages: FromWorker[] = []
-  /** Ids of interfaces whose flows were ended. */
+  /** Ids of interfaces whose flows have ended. */
   readonly gone: number[] = []
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
   readonly source: AfPacketSource | CapSource
@@ -84,9 +84,9 @@ export class LiveCapture {
   #worker: Worker | null = null
 
   /**
-   * Opens the interfaces: the kernel collects frames from now on. The thread is stopped with the test that runs now.
+   * Opens the interfaces: the kernel collects frames from now on. The thread is stopped when the current test ends.
    *
-   * @param keep remember packets, or only count
+   * @param keep collect packets instead of only counting them
    */
   constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true, ringBytes = RING_BYTES) {
     after(() => this.#worker?.terminate())
@@ -167,7 +167,7 @@ export class LiveCapture {
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
   }
 
-  /** Resolves once a message has arrived; throws when the worker ends without it. */
+  /** Resolves once a message has arrived; throws if the worker ends without it. */
   async message<T extends FromWorker['t']>(t: T): Promise<FromWorker> {
     for (;;) {
       const found = this.messages.find((message) => message.t === t)
@@ -179,7 +179,10 @@ export class LiveCapture {
     }
   }
 
-  /** Makes another socket continue an interface, as when its ring grows. Resolves once the previous ring was read to its end. */
+  /**
+   * Lets another socket continue an interface, as when its ring grows. Resolves once the previous ring has been read to
+   * its end.
+   */
   async replace(wanted: LiveInterface): Promise<void> {
     const before = this.messages.length
     this.#worker!.postMessage({ t: 'replace', socket: this.#open(wanted) } satisfies ToCapture)
@@ -200,7 +203,7 @@ export class LiveCapture {
     return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]]))
   }
 
-  /** Closes the sockets when no worker was started. */
+  /** Closes the sockets if no worker was started. */
   async close(): Promise<void> {
     await Promise.all(this.#opened.map((socket) => this.#sockets.close(socket)))
     this.#event.close()

@@ -1,8 +1,7 @@
 /**
- * Rewrites capture files for invariance tests: the same traffic in other frames.
- * Reads little-endian microsecond pcap, as tcpdump writes it (plain or gzip). Frames are Ethernet, Linux cooked or
- * whatever the file holds; only what re-segments looks inside (Ethernet, IPv4 and IPv6 without extension headers, TCP).
- * Every function returns new frames and leaves its input alone.
+ * Rewrites capture files for invariance tests: the same traffic in other frames. Reads little-endian microsecond pcap,
+ * as written by tcpdump (plain or gzip), of any link type. Only functions that re-segment parse frames (Ethernet, IPv4
+ * and IPv6 without extension headers, TCP). Every function returns new frames and does not modify its input.
  */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -28,7 +27,7 @@ export interface PcapLayout {
 const MAGIC_MICROS = 0xa1b2c3d4
 const MAGIC_NANOS = 0xa1b23c4d
 
-/** Reads a pcap file. Throws on anything but whole little-endian microsecond pcap. */
+/** Reads a pcap file. Throws unless it is complete little-endian microsecond pcap. */
 export function readPcap(path: string): CaptureFile {
   const raw = readFileSync(path)
   const data = raw[0] === 0x1f ? gunzipSync(raw) : raw
@@ -87,7 +86,7 @@ export function writePcapng({ linkType, frames }: CaptureFile): Buffer {
   return Buffer.concat(parts)
 }
 
-/** A seeded source of numbers in [0, 1), the same on every machine (mulberry32). */
+/** A seeded generator of numbers in [0, 1), with the same sequence on every machine (mulberry32). */
 export function random(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -128,7 +127,7 @@ const each = (file: CaptureFile, map: (frame: CapturedFrame) => readonly Capture
   frames: file.frames.flatMap(map),
 })
 
-/** Cuts every segment into segments of at most `size()` bytes of payload; FIN and PSH stay with the last. */
+/** Splits every segment into segments of at most `size()` bytes of payload; FIN and PSH stay on the last. */
 export function resegment(file: CaptureFile, size: () => number): CaptureFile {
   return each(file, (frame) => {
     const parts = segmentOf(frame.bytes)
@@ -159,7 +158,7 @@ function pieceOf(frame: Buffer, parts: SegmentParts, from: number, to: number): 
   return piece
 }
 
-/** Moves frames up to `window` places from where they were, heedless of acknowledgements; times stay in file order. */
+/** Moves frames by up to `window` positions, regardless of acknowledgements; times stay in file order. */
 export function shuffle(file: CaptureFile, window: number, chance: () => number): CaptureFile {
   return arrange(
     file,
@@ -168,9 +167,8 @@ export function shuffle(file: CaptureFile, window: number, chance: () => number)
 }
 
 /**
- * Moves segments as a network can: those of one stream overtake each other, up to `window` places, but none overtakes
- * what the other side sent, so that an acknowledgement never comes before what it acknowledges. Runs that end in RST
- * stay.
+ * Reorders segments as a network can: segments of one stream overtake each other by up to `window` positions, but not
+ * segments of the other side, so that no acknowledgement precedes what it acknowledges. Runs that end with a RST stay.
  */
 export function reorder(file: CaptureFile, window: number, chance: () => number): CaptureFile {
   const keys = file.frames.map((_, at) => at)
@@ -197,7 +195,7 @@ export function reorder(file: CaptureFile, window: number, chance: () => number)
   return arrange(file, keys)
 }
 
-/** Frames sorted by key, at the times of the places they come to. */
+/** Sorts frames by key; each gets the time of its new position. */
 function arrange(file: CaptureFile, keys: readonly number[]): CaptureFile {
   const order = keys.map((key, at) => ({ key, at })).sort((a, b) => a.key - b.key)
   const frames = order.map(({ at }, place) => ({ micros: file.frames[place].micros, bytes: file.frames[at].bytes }))
@@ -236,12 +234,12 @@ export function drop(file: CaptureFile, share: number, chance: () => number): Ca
   return each(file, (frame) => (chance() < share ? [] : [frame]))
 }
 
-/** A range of frames, as if the capture had started late or ended early. */
+/** Keeps a range of frames, as if the capture had started late or ended early. */
 export function slice(file: CaptureFile, from: number, to = file.frames.length): CaptureFile {
   return { linkType: file.linkType, frames: file.frames.slice(from, to) }
 }
 
-/** Several captures of one link type as one, by time; frames of one capture stay in their order. */
+/** Merges captures of one link type by time; the order within each capture is kept. */
 export function merge(files: readonly CaptureFile[]): CaptureFile {
   const latest = (frames: readonly CapturedFrame[]): CapturedFrame[] => {
     let micros = 0
@@ -254,7 +252,7 @@ export function merge(files: readonly CaptureFile[]): CaptureFile {
   return { linkType: files[0].linkType, frames: frames.sort((a, b) => a.micros - b.micros) }
 }
 
-/** Puts VLAN tags (TPID and id, outermost first) on Ethernet frames. */
+/** Adds VLAN tags (TPID and id, outermost first) to Ethernet frames. */
 export function tag(file: CaptureFile, ...tags: readonly (readonly [tpid: number, id: number])[]): CaptureFile {
   const label = Buffer.alloc(tags.length * 4)
   for (const [at, [tpid, id]] of tags.entries()) {
@@ -266,7 +264,7 @@ export function tag(file: CaptureFile, ...tags: readonly (readonly [tpid: number
   ])
 }
 
-/** Strips the Ethernet header: raw IP (LINKTYPE_RAW). Other frames than IP go. */
+/** Removes the Ethernet header (LINKTYPE_RAW), and frames other than IP. */
 export function rawIp(file: CaptureFile): CaptureFile {
   const isIp = (bytes: Buffer): boolean => [0x0800, 0x86dd].includes(bytes.readUInt16BE(12))
   return {
@@ -288,7 +286,7 @@ export function movePorts(file: CaptureFile, by: number): CaptureFile {
   })
 }
 
-/** Moves all sequence numbers, so that they wrap elsewhere. */
+/** Shifts all sequence numbers, so that they wrap elsewhere. */
 export function moveSequences(file: CaptureFile, by: number): CaptureFile {
   return each(file, ({ micros, bytes }) => {
     const parts = segmentOf(bytes)
@@ -299,7 +297,9 @@ export function moveSequences(file: CaptureFile, by: number): CaptureFile {
   })
 }
 
-/** IPv4 as IPv6: each address a.b.c.d becomes fd00::a.b.c.d, the segment stays. Other frames are left as they are. */
+/**
+ * Converts IPv4 to IPv6: each address a.b.c.d becomes fd00::a.b.c.d, and the segment stays. Other frames are unchanged.
+ */
 export function toIpv6(file: CaptureFile): CaptureFile {
   return each(file, ({ micros, bytes }) => {
     const parts = segmentOf(bytes)

@@ -1,14 +1,14 @@
 /**
- * Shows what runs and how much is left: on a terminal one line that is always current, else a line now and then while no
- * file ends.
+ * Shows the running files and the remaining time: on a terminal in one line that is kept current, otherwise in
+ * occasional lines while no file ends.
  */
 import type { FileTimes } from './schedule.ts'
 
 const TERMINAL_MS = 1000
-/** Logs get no more than this. */
+/** Interval of lines in logs. */
 const LOG_MS = 30_000
 const CLEAR_LINE = '\r\x1b[2K'
-/** After files of so many seconds, what they needed counts for half of what is expected of the others. */
+/** After this many seconds of finished files, their actual speed has half of the weight in the estimate. */
 const PACE_SECONDS = 60
 
 const secondsSince = (startMs: number): number => (performance.now() - startMs) / 1000
@@ -16,17 +16,17 @@ const secondsSince = (startMs: number): number => (performance.now() - startMs) 
 export class Progress {
   readonly #times: FileTimes
   readonly #isTerminal = process.stdout.isTTY === true
-  /** Of each running file its start, in ms of performance.now(), and how many seconds it is expected to run. */
+  /** Start of each running file, in ms of `performance.now()`, and its expected seconds. */
   readonly #running = new Map<string, { start: number; expected: number }>()
   readonly #waiting: Set<string>
   readonly #total: number
-  /** Seconds of the files that have ended: the last time, and now. */
+  /** Seconds of the finished files in the last run, and in this one. */
   #expected = 0
   #needed = 0
   readonly #timer: NodeJS.Timeout
   #ended: (() => void)[] = []
 
-  /** @param names files that have not begun */
+  /** @param names files that have not started */
   constructor(names: readonly string[], times: FileTimes) {
     this.#times = times
     this.#waiting = new Set(names)
@@ -76,7 +76,10 @@ export class Progress {
     else process.stdout.write(CLEAR_LINE + line.slice(0, (process.stdout.columns ?? 80) - 1))
   }
 
-  /** By how long the files ran the last time, and how much longer those that have ended ran now, when the lanes stay full. */
+  /**
+   * An estimate from the files' durations in the last run, scaled by the finished files of this run, with all lanes in
+   * use.
+   */
   #secondsLeft(): number {
     const pace = (this.#needed + PACE_SECONDS) / (this.#expected + PACE_SECONDS)
     const rests = [...this.#running.values()].map(({ start, expected }) =>

@@ -1,6 +1,8 @@
-/** How many examples property tests try: few in each run, as the seed differs each time; TEST_THOROUGH=1 tries all. */
+/**
+ * How many examples property tests try: few in each run, because the seed differs each time; all with TEST_THOROUGH=1.
+ */
 
 const SHARE = process.env['TEST_THOROUGH'] === '1' ? 1 : 1 / 4
 
-/** @param thorough how many examples TEST_THOROUGH=1 tries. @returns how many to try now */
+/** @param thorough number of examples with TEST_THOROUGH=1. @returns the number for this run */
 export const propertyRuns = (thorough: number): number => Math.ceil(thorough * SHARE)

@@ -13,7 +13,7 @@ const result = (name: string, ...failed: string[]): FileResult => ({
   seconds: 1,
 })
 
-test('repeat: a file that passes the second time is passed, and names what had failed', async () => {
+test('repeat: a file that passes the second time counts as passed, and names what had failed', async () => {
   const repeated: string[] = []
   const results = await repeatFailed([result('a'), result('b', 'one', 'two')], async (name) => {
     repeated.push(name)
@@ -23,7 +23,7 @@ test('repeat: a file that passes the second time is passed, and names what had f
   assert.deepEqual(results, [result('a'), { ...result('b'), failedFirst: ['one', 'two'] }])
 })
 
-test('repeat: a file that fails again has failed, with its second failures', async () => {
+test('repeat: a file that fails again counts as failed, with its second failures', async () => {
   const results = await repeatFailed([result('a', 'one')], async (name) => result(name, 'two'))
   assert.deepEqual(results, [result('a', 'two')])
 })
@@ -39,7 +39,7 @@ test('repeat: files run one after the other', async () => {
   })
 })
 
-test('repeat: where many files failed, none is repeated', async () => {
+test('repeat: repeats no file if many failed', async () => {
   const results = Array.from({ length: MOST_REPEATED + 1 }, (_, i) => result(`file ${i}`, 'one'))
   assert.deepEqual(await repeatFailed(results, () => assert.fail('repeated')), results)
 })

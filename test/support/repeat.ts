@@ -1,7 +1,7 @@
-/** A second try for test files that failed while others ran beside them. */
+/** Repeats test files that failed while others ran in parallel. */
 import type { FileResult } from './test-file.ts'
 
-/** When more files than this failed, the cause is the code or the machine: repeating them would only cost time. */
+/** If more files than this failed, the cause is the code or the machine, and repeating them would only take time. */
 export const MOST_REPEATED = 8
 
 /**

@@ -14,13 +14,13 @@ test('schedule: runs the longest group first, by the last run or else by a guess
   ])
 })
 
-test('schedule: runs files that wait for each other before a longer one that waits for none', () => {
+test('schedule: runs files that need the same resource before a longer one that needs none', () => {
   const times = new FileTimes({ 'cli/read': 90, 'e2e/live-cap': 40, 'e2e/live-load': 60, 'golden/golden': 70 })
   const groups = [['golden/golden'], ['e2e/live-cap'], ['cli/read'], ['e2e/live-load']]
   assert.deepEqual(times.longestFirst(groups).flat(), ['e2e/live-load', 'e2e/live-cap', 'cli/read', 'golden/golden'])
 })
 
-test('schedule: runs no two files that need the same thing', () => {
+test('schedule: runs no two files that need the same resource', () => {
   const left = [['e2e/agent-kube'], ['net/ip', 'e2e/live-cap'], ['cli/read']]
   assert.deepEqual(nextGroup(left, ['cli/pods', 'e2e/live-load']), ['cli/read'])
   assert.equal(nextGroup(left, ['cli/pods', 'e2e/live-load']), null)
@@ -29,7 +29,7 @@ test('schedule: runs no two files that need the same thing', () => {
   assert.deepEqual(left, [])
 })
 
-test('schedule: puts every file into one group, with its neighbours', () => {
+test('schedule: puts every file into one group, with files of the same folder', () => {
   const names = Array.from({ length: 50 }, (_, i) => `file ${i}`)
   const groups = groupsOf(names)
   assert.deepEqual(groups.flat(), names)
@@ -39,7 +39,7 @@ test('schedule: puts every file into one group, with its neighbours', () => {
   )
 })
 
-test('progress: shows what runs and how much is left', () => {
+test('progress: shows the running files and the remaining time', () => {
   const running = [{ name: 'golden/golden', seconds: 12.4 }]
   assert.equal(
     progressLine({ done: 57, total: 168, running, secondsLeft: 200 }),

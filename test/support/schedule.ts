@@ -1,12 +1,12 @@
 /**
- * Which test files run next: the longest first, and none beside one that needs the same thing of the machine. What runs as
- * one is a list of names: of one file, or of those that share a process.
+ * Decides which test files run next: the longest first, and no two at a time that need the same resource. A unit is a
+ * list of names: one file, or files that share a process.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CACHE } from '../../rig/root.ts'
 
-/** Things of which the machine has one, and the files that need it. */
+/** Resources that exist once on a machine, and the files that need them. */
 const RESOURCES: readonly { files: RegExp; why: string }[] = [
   {
     files: /^(?:e2e\/agent-|cli\/pods$|discovery\/node$|deploy\/privileges$)/,
@@ -19,7 +19,7 @@ const RESOURCES: readonly { files: RegExp; why: string }[] = [
   },
 ]
 
-/** Seconds of files that have not run here yet; others: 2. */
+/** Estimated seconds of files that have not run on this machine yet; all others: 2. */
 const GUESSES: readonly [RegExp, number][] = [
   [/^(?:deploy\/(?:cluster|image|rbac)|discovery\/kubernetes\/kwok)$/, 120],
   [/^(?:e2e|golden)\/|^ui\/browser$/, 40],
@@ -29,10 +29,10 @@ const OTHERS_SECONDS = 2
 
 const resourcesOf = (name: string): string[] => RESOURCES.filter(({ files }) => files.test(name)).map(({ why }) => why)
 
-/** Files of a group. More in one process would keep other lanes waiting at the end of the run. */
+/** Most files of a group. More in one process would leave other lanes idle at the end of the run. */
 const GROUP_FILES = 24
 
-/** @param names files that may share a process. @returns the groups that do, each with neighbours of the same folder */
+/** @param names files that may share a process. @returns groups of them, each of files from the same folder */
 export const groupsOf = (names: readonly string[]): string[][] =>
   Array.from({ length: Math.ceil(names.length / GROUP_FILES) }, (_, i) =>
     names.slice(i * GROUP_FILES, (i + 1) * GROUP_FILES),
@@ -41,9 +41,8 @@ export const groupsOf = (names: readonly string[]): string[][] =>
 /**
  * Chooses the first group that may run now.
  *
- * @param left groups that have not begun, in the wanted order; the chosen one is removed
- * @param running files that run now
- * @returns its files, null when each has to wait
+ * @param left groups that have not started, in the wanted order; the chosen one is removed @param running files that
+ * run now @returns the chosen group's files; null: each has to wait
  */
 export function nextGroup(left: string[][], running: readonly string[]): string[] | null {
   const taken = new Set(running.flatMap(resourcesOf))
@@ -51,7 +50,7 @@ export function nextGroup(left: string[][], running: readonly string[]): string[
   return at === -1 ? null : left.splice(at, 1)[0]
 }
 
-/** How long each file ran on this machine the last time. */
+/** The duration of each file in the last run on this machine. */
 export class FileTimes {
   static readonly #file = join(CACHE, 'test-seconds.json')
   readonly #seconds: Record<string, number>
@@ -73,8 +72,8 @@ export class FileTimes {
   }
 
   /**
-   * The longest first, and before it those that wait for each other: a chain of files that need the same thing takes as
-   * long as all of them.
+   * Sorts by duration, longest first. Files that need the same resource come before, because they run one after
+   * another.
    */
   longestFirst(groups: readonly string[][]): string[][] {
     const secondsOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + this.secondsOf(name), 0)
@@ -93,13 +92,13 @@ export class FileTimes {
     this.#seconds[name] = Math.ceil(seconds * 10) / 10
   }
 
-  /** Where it cannot be written the next run guesses again. */
+  /** If it cannot be written, the next run uses estimates again. */
   write(): void {
     try {
       mkdirSync(dirname(FileTimes.#file), { recursive: true })
       writeFileSync(FileTimes.#file, JSON.stringify(this.#seconds, null, 1))
     } catch {
-      // A checkout that may only be read.
+      // The checkout is read-only.
     }
   }
 }

@@ -1,10 +1,10 @@
-/** Reads TCP segments out of IP packets, for tests that ask what was captured. */
+/** Reads TCP segments from IP packets, for tests of what was captured. */
 
 export interface Segment {
   sourcePort: number
   destinationPort: number
   sequence: number
-  /** Payload bytes by the captured length. */
+  /** Payload bytes that were captured. */
   payload: Buffer
   syn: boolean
   fin: boolean
@@ -29,7 +29,7 @@ export function segmentOf(packet: Buffer): Segment {
   }
 }
 
-/** Bytes of one direction of the only connection among these packets, each byte counted once. */
+/** Number of bytes in one direction of the only connection in these packets, each byte counted once. */
 export function streamBytes(packets: readonly Buffer[], sourcePort: number): number {
   const segments = packets.map(segmentOf).filter((segment) => segment.sourcePort === sourcePort)
   const first = segments.find(({ syn }) => syn)!.sequence

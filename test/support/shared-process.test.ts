@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
 import { SharedProcess } from './shared-process.ts'
 
-/** The reason against a file with this text, as test/a.js of a folder with these other files. */
+/** The reason why a file with this text, as test/a.js in a folder with these other files, needs its own process. */
 function reasonAgainst(t: TestContext, text: string, others: Record<string, string> = {}): string | null {
   const root = mkdtempSync(join(tmpdir(), 'shared-process-'))
   t.after(() => rmSync(root, { recursive: true }))
@@ -43,12 +43,12 @@ for (const [text, reason] of [
   ['const before = process.memoryUsage();', 'process.memoryUsage'],
   ['fc.configureGlobal({ seed: 1 });', 'configureGlobal'],
 ]) {
-  test(`shared process: \`${text}\` needs a process of its own`, (t) => {
+  test(`shared process: \`${text}\` needs its own process`, (t) => {
     assert.equal(reasonAgainst(t, text), `test/a.js: ${reason}`)
   })
 }
 
-test('shared process: what a file imports counts, through every file between', (t) => {
+test('shared process: considers imports, direct and indirect', (t) => {
   const others = {
     'src/b.js': `export { c } from './c.js';`,
     'src/c.js': `export const c = () => import('./d.js');`,
@@ -57,7 +57,7 @@ test('shared process: what a file imports counts, through every file between', (
   assert.equal(reasonAgainst(t, `import { c } from '../src/b.js';`, others), 'src/d.js: node:worker_threads')
 })
 
-test('shared process: of these tests, those of plain functions share one, and those of programs and threads do not', () => {
+test('shared process: of this repository’s tests, those of plain functions share one, and those of programs and threads do not', () => {
   const compiled = join(ROOT, 'dist', 'test')
   const shared = new SharedProcess([compiled])
   const isShared = (name: string): boolean => shared.reasonAgainst(join(compiled, `${name}.test.js`)) === null

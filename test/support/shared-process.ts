@@ -1,6 +1,6 @@
 /**
- * Which test files may share a process: those that, with all that they import, neither start anything that outlives a test,
- * nor change or measure what the process has only once.
+ * Decides which test files may share a process: those that, including their imports, start nothing that outlives a
+ * test, and neither change nor measure state of the process.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,11 +8,11 @@ import { dirname, join } from 'node:path'
 /** Modules through which a file starts processes, threads and servers, or changes its process and thread. */
 const OWN_PROCESS =
   /^(?:node:(?:child_process|cluster|dgram|http|http2|https|inspector|tls|v8|vm|worker_threads)|cap|koffi|piscina)$/
-/** What node:net has for addresses; everything else in it is a socket. */
+/** Functions of node:net for addresses; everything else in it is about sockets. */
 const ADDRESS_NAMES = /^(?:isIP|isIPv4|isIPv6|BlockList|SocketAddress)$/
 /** Hooks that would run before the tests of every file. */
 const HOOK_NAMES = /^(?:before|beforeEach|afterEach|mock)$/
-/** In the text of tests and of what they share: they change or measure the process. */
+/** Patterns in the text of tests and their helpers that change or measure the process. */
 const PROCESS_STATE =
   /process\.(?:abort|chdir|cpuUsage|emitWarning|exit|exitCode|kill|memoryUsage|on|once|resourceUsage|set\w+|umask)\b|process\.env(?:\.\w+|\[[^\]]+\]) =(?!=)|delete process\.env|\bconfigureGlobal\b|\bglobalThis\b/
 const IMPORTS = /(?:^(?:import|export) (?:([^'";]+) from )?|\bimport\()'([^']+\.js|[^.'][^']*)'/gm
@@ -33,7 +33,7 @@ export class SharedProcess {
     this.#testFolders = testFolders
   }
 
-  /** @param file path of a compiled test file. @returns why it needs a process of its own; null: it needs none */
+  /** @param file path of a compiled test file. @returns why it needs its own process; null: it may share one */
   reasonAgainst(file: string): string | null {
     const seen = new Set([file])
     for (const path of seen) {

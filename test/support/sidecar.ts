@@ -1,6 +1,6 @@
 /**
- * A sidecar as Istio makes one: Envoy beside an application, which iptables sends all its traffic through, with mutual TLS
- * between sidecars. Ports, the proxy's group and the rules are Istio's; a file replaces istiod.
+ * A sidecar like Istio's: Envoy beside an application, whose traffic iptables redirects to it, with mutual TLS between
+ * sidecars. Ports, the proxy's group and the rules are Istio's; a file takes the place of istiod.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,17 +11,17 @@ import type { RigPod } from '../../rig/node-rig.ts'
 import { isListening, until } from './agent-rig.ts'
 import { ENVOY } from './envoy.ts'
 
-/** The proxy's group: what it sends is not sent through it again. */
+/** The proxy's group, whose traffic is not redirected to it again. */
 const GROUP = 1337
 const INBOUND = 15_006
 const OUTBOUND = 15_001
 const ADMIN = 15_000
-/** From here the proxy connects to its application. */
+/** The address from which the proxy connects to its application. */
 const INBOUND_SOURCE = '127.0.0.6'
 
 const EXTENSIONS = 'type.googleapis.com/envoy.extensions'
 
-/** A mesh: the authority that its sidecars trust, and their keys. */
+/** A mesh: the certificate authority trusted by its sidecars, and their keys. */
 export class Mesh {
   readonly #folder = mkdtempSync(join(tmpdir(), 'mesh-'))
   #sidecars = 0
@@ -33,9 +33,10 @@ export class Mesh {
   }
 
   /**
-   * Puts a sidecar into a pod, which has its application's traffic from then on.
+   * Adds a sidecar to a pod, to which the application's traffic is redirected from then on.
    *
-   * @param services addresses and ports of pods with a sidecar, by the Host that names them; any other goes out as it is
+   * @param services addresses and ports of pods with a sidecar, by the Host that names them; traffic for any other Host
+   * is passed through unchanged
    */
   async inject(pod: RigPod, services: Record<string, string>): Promise<void> {
     this.#sidecars += 1
@@ -103,7 +104,7 @@ export class Mesh {
   }
 }
 
-/** Istio's rules, in their order, without those for ports that are left out. */
+/** Istio's iptables rules, in their order, without rules for excluded ports. */
 function redirect({ namespace }: RigPod): void {
   const to = (port: number): string[] => ['-j', 'REDIRECT', '--to-ports', String(port)]
   const proxy = ['-m', 'owner', '--gid-owner', String(GROUP)]

@@ -1,6 +1,6 @@
 /**
- * Positions in compiled files, replaced by those in their sources: tests run without --enable-source-maps, with which every
- * thread would read a map for each of its modules, and only what failed is translated.
+ * Replaces positions in compiled files by those in their sources. Tests run without --enable-source-maps, with which
+ * every thread would read a map for each of its modules; only failures are translated.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { SourceMap, type SourceMapPayload } from 'node:module'
@@ -10,7 +10,7 @@ import { dirname, relative, resolve } from 'node:path'
 const POSITION = /(?:file:\/\/)?(\/[^\s():]+\.js):(\d+):(\d+)/g
 
 /**
- * Replaces positions whose file has a source map beside it.
+ * Replaces positions in files with a source map next to them.
  *
  * @param root folder from which sources are named
  */

@@ -1,6 +1,6 @@
 /**
- * A pipeline with targets that are added and removed, its pairs in a file, network namespaces as pods. Needs root and
- * iproute2.
+ * A pipeline to which targets are added and from which they are removed, with its pairs in a file, and network
+ * namespaces as pods. Needs root and iproute2.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -18,7 +18,7 @@ import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import { assertLaws } from './ledger.ts'
 
 const MIB = 1024 * 1024
-/** Nothing lasts this long, not even where other work uses both cores. */
+/** Longer than any step takes, even if other work uses both cores. */
 const WAIT_MS = 60_000
 
 export interface RigOptions {
@@ -26,7 +26,7 @@ export interface RigOptions {
   all?: boolean
 }
 
-/** One target as discovery would describe it, with the device's name in its pairs. */
+/** A target as described by discovery, with the device's name in its pairs. */
 export function targetOf(
   namespace: Pick<Namespace, 'path'>,
   device = 'lo',
@@ -47,7 +47,7 @@ export function targetOf(
   }
 }
 
-/** The same with another name. */
+/** The same target with another name. */
 export const named = (name: string, target: CaptureTarget): CaptureTarget => ({
   ...target,
   info: { ...target.info, name },
@@ -65,7 +65,7 @@ export function namespaces(t: TestContext, howMany: number): Namespace[] {
 /** Descriptors of this process. */
 export const descriptors = (): number => readdirSync('/proc/self/fd').length
 
-/** What this process uses. */
+/** The resources that this process uses. */
 export interface Usage {
   rssMiB: number
   descriptors: number
@@ -76,7 +76,7 @@ export const usage = (): Usage => ({ rssMiB: Math.round(process.memoryUsage.rss(
 /** Packet rings mapped into this process. */
 export const rings = (): number => (readFileSync('/proc/self/maps', 'latin1').match(/socket:\[/g) ?? []).length
 
-/** Their size in all. */
+/** Total size of these rings. */
 export function ringBytes(): number {
   const mappings = readFileSync('/proc/self/maps', 'latin1').matchAll(/^([0-9a-f]+)-([0-9a-f]+) .*socket:\[/gm)
   return [...mappings].reduce((sum, [, from, to]) => sum + Number.parseInt(to, 16) - Number.parseInt(from, 16), 0)

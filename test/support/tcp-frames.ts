@@ -1,4 +1,7 @@
-/** Writes TCP segments as Ethernet frames, IPv4 or IPv6. Checksums stay 0: nothing checks them, as with offloading. */
+/**
+ * Writes TCP segments as Ethernet frames with IPv4 or IPv6. Checksums are 0, because nothing verifies them, as with
+ * offloading.
+ */
 import type { Segment } from './tcp-script.ts'
 
 export interface Endpoint {
@@ -79,7 +82,7 @@ function layTcp(frame: Buffer, at: number, sourcePort: number, targetPort: numbe
 
 const knownAddresses = new Map<string, Uint8Array>()
 
-/** The 4 or 16 bytes of an address: every frame has two, and most tests use the same two. */
+/** The 4 or 16 bytes of an address, cached because most tests use the same two addresses. */
 function addressBytes(address: string): Uint8Array {
   const bytes = knownAddresses.get(address) ?? parseAddress(address)
   knownAddresses.set(address, bytes)

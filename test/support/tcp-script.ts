@@ -1,6 +1,6 @@
 /**
- * Scripts a TCP connection: what both ends send, with the sequence and acknowledgement numbers a real stack would use,
- * as segments that a test then cuts, drops, swaps or repeats before it encodes them as frames.
+ * Scripts a TCP connection: what both endpoints send, with the sequence and acknowledgement numbers of a real stack, as
+ * segments that a test may split, drop, reorder or repeat before it encodes them as frames.
  */
 
 /** Bits of the TCP header's flags byte (RFC 9293 §3.1). */
@@ -20,7 +20,7 @@ export interface Segment {
   payload: Uint8Array
   /** Packet time, microseconds since the epoch. */
   micros: number
-  /** Urgent pointer; it counts with URG only. */
+  /** Urgent pointer, used only with URG. */
   urgent?: number
   /** TCP options, a multiple of four bytes. */
   options?: Uint8Array
@@ -31,12 +31,12 @@ export type Side = 'client' | 'server'
 export interface ScriptOptions {
   clientIsn?: number
   serverIsn?: number
-  /** Payload bytes of a segment at most. */
+  /** Most payload bytes of a segment. */
   segmentBytes?: number
   startMicros?: number
   /** Packet time between segments. */
   stepMicros?: number
-  /** The receiver acknowledges data immediately with a separate segment. */
+  /** Whether the receiver acknowledges data immediately with a separate segment. */
   bareAcks?: boolean
 }
 
@@ -45,7 +45,7 @@ export const START_MICROS = 1_700_000_000_000_000
 export const toBytes = (data: string | Uint8Array): Uint8Array =>
   typeof data === 'string' ? Buffer.from(data, 'latin1') : data
 
-/** Each call adds segments behind the others; `segments` is the conversation as sent. */
+/** Each call appends segments; `segments` is the conversation as sent. */
 export class TcpScript {
   readonly segments: Segment[] = []
   /** Packet time of the next segment. */
@@ -54,7 +54,7 @@ export class TcpScript {
   readonly #segmentBytes: number
   readonly #bareAcks: boolean
   readonly #next: Record<Side, number>
-  /** Furthest byte of each side that the other one has received. */
+  /** The end of each side's data that the other side has received. */
   readonly #received: Record<Side, number>
 
   constructor(options: ScriptOptions = {}) {
@@ -73,7 +73,7 @@ export class TcpScript {
     return this.ack('client')
   }
 
-  /** The numbers of a connection whose handshake was not captured. */
+  /** Starts a connection whose handshake was not captured. */
   midstream(): this {
     for (const side of ['client', 'server'] as const) {
       this.#next[side] = (this.#next[side] + 1) >>> 0
@@ -90,7 +90,7 @@ export class TcpScript {
     return this.send('server', data)
   }
 
-  /** Data, cut into segments; acknowledged at once unless `bareAcks` is off. */
+  /** Sends data, split into segments, and acknowledges it at once unless `bareAcks` is off. */
   send(side: Side, data: string | Uint8Array): this {
     const bytes = toBytes(data)
     for (let at = 0; at < bytes.length; at += this.#segmentBytes) {
@@ -115,7 +115,7 @@ export class TcpScript {
     return this
   }
 
-  /** Both ends close, the client first. */
+  /** Both endpoints close, the client first. */
   close(): this {
     return this.fin('client').fin('server').ack('client')
   }
@@ -130,7 +130,7 @@ export class TcpScript {
     return this.#next[side]
   }
 
-  /** Any segment, with the expected numbers, except for those in `parts`. Does not advance the script. */
+  /** Adds a segment with the expected numbers, overridden by `parts`, without advancing the script. */
   stray(side: Side, parts: Partial<Segment>): this {
     this.segments.push({
       fromClient: side === 'client',
@@ -163,7 +163,7 @@ export class TcpScript {
 
 const other = (side: Side): Side => (side === 'client' ? 'server' : 'client')
 
-/** A segment's payload in pieces of at most `size` bytes; its SYN goes with the first, its FIN with the last. */
+/** Splits a segment into pieces of at most `size` bytes of payload; SYN stays on the first, FIN on the last. */
 export function cut(segment: Segment, size: number): Segment[] {
   const { payload, flags } = segment
   if (payload.length <= size) return [segment]
@@ -180,7 +180,7 @@ export function cut(segment: Segment, size: number): Segment[] {
   return pieces
 }
 
-/** Every segment of one side in smaller pieces. */
+/** Splits every segment of one side. */
 export function cutAll(segments: readonly Segment[], clientBytes: number, serverBytes: number): Segment[] {
   return segments.flatMap((segment) => cut(segment, segment.fromClient ? clientBytes : serverBytes))
 }

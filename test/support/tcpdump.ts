@@ -1,11 +1,11 @@
-/** tcpdump as a witness: what it captured beside us. */
+/** Runs tcpdump as a reference for what was captured. */
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Namespace } from '../../rig/netns.ts'
 
-/** Captures an Ethernet interface into a file until `packets` has what was wanted. */
+/** Captures an Ethernet interface into a file until `packets` has returned. */
 export class Tcpdump {
   readonly #folder = mkdtempSync(join(tmpdir(), 'itl-tcpdump-'))
   readonly #process
@@ -26,14 +26,14 @@ export class Tcpdump {
     this.#process = namespace.spawn('tcpdump', ...options, '-Z', 'root', expression)
   }
 
-  /** @returns when it captures */
+  /** Resolves once it captures. */
   static async start(namespace: Namespace, device: string, expression: string): Promise<Tcpdump> {
     const tcpdump = new Tcpdump(namespace, device, expression)
     for (let text = ''; !text.includes('listening on'); ) text += String(await once(tcpdump.#process.stderr!, 'data'))
     return tcpdump
   }
 
-  /** IP packets it has written once there are `count`, or after some seconds as many as there are. Ends it. */
+  /** Returns the captured IP packets once there are `count`, or those captured after some seconds, and ends tcpdump. */
   async packets(count: number): Promise<Buffer[]> {
     let packets: Buffer[] = []
     for (let tries = 0; tries < 100; tries++) {

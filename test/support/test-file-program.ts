@@ -1,4 +1,7 @@
-/** Runs the test file named by the first argument, for at most as many milliseconds as the second; prints its result as JSON. */
+/**
+ * Runs the test file named by the first argument for at most the milliseconds of the second, and prints its result as
+ * JSON.
+ */
 import { runTestFile } from './test-file.ts'
 
 const [file, timeoutMs] = process.argv.slice(2)

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { FileResult } from './test-file.ts'
 
 const PROGRAM = fileURLToPath(new URL('./test-file-program.js', import.meta.url))
-/** Starting two processes of Node.js on a busy machine lasts a second or two. */
+/** Starting two Node.js processes on a busy machine takes a second or two. */
 const ENDED_MS = 30_000
 
 /** The result of a test file with this content. */
@@ -17,7 +17,7 @@ function resultOf(t: TestContext, content: string, timeoutMs = ENDED_MS): FileRe
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'it.test.mjs')
   writeFileSync(file, `import { test } from 'node:test'; import { Worker } from 'node:worker_threads'\n${content}`)
-  // With it, node:test would run the program as a test.
+  // With this variable, node:test would run the program as a test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const run = spawnSync(process.execPath, [PROGRAM, file, String(timeoutMs)], {
     encoding: 'utf8',
@@ -28,7 +28,7 @@ function resultOf(t: TestContext, content: string, timeoutMs = ENDED_MS): FileRe
   return JSON.parse(run.stdout) as FileResult
 }
 
-test('test file: a thread that a failed test leaves does not keep its file alive', (t) => {
+test('test file: a thread that a failed test leaves running does not keep its file alive', (t) => {
   const leave = `new Worker('setInterval(() => {}, 1000)', { eval: true })`
   const { passed, failures } = resultOf(t, `test('a', () => { ${leave}; throw new Error('no') }); test('b', () => {})`)
   assert.deepEqual(
@@ -37,7 +37,7 @@ test('test file: a thread that a failed test leaves does not keep its file alive
   )
 })
 
-/** Keeps its thread from doing anything else, as a loop without end does, but needs no CPU. */
+/** Blocks its thread like an endless loop, but without CPU time. */
 const BLOCK = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'
 
 for (const [what, hang] of [
@@ -46,14 +46,14 @@ for (const [what, hang] of [
   ['leaves a thread that blocks, and waits', `new Worker('${BLOCK}', { eval: true }); await new Promise(() => {})`],
   ['ignores SIGTERM', `process.on('SIGTERM', () => {}); await new Promise((done) => setTimeout(done, 1e9))`],
 ]) {
-  test(`test file: one that ${what} is killed, and keeps the counts of what has ended`, (t) => {
+  test(`test file: kills one that ${what}, and keeps the counts of finished tests`, (t) => {
     const { passed, failures } = resultOf(t, `test('a', () => {}); test('b', async () => { ${hang} })`, 2000)
     assert.equal(passed, 1)
     assert.match(failures.map(({ error }) => error).join('\n'), /its process was killed: it had not ended after 2 s/)
   })
 }
 
-test('test file: one without tests has failed', (t) => {
+test('test file: one without tests fails', (t) => {
   assert.deepEqual(
     resultOf(t, '').failures.map(({ error }) => error),
     ['the file has no tests'],

@@ -1,15 +1,15 @@
 /**
- * One test file in a process of its own. When its tests have ended the process ends, whatever threads and timers a failed
- * test has left; a process that hangs is killed with all that it has started.
+ * Runs one test file in a separate process. The process ends after its tests, whatever threads and timers a failed test
+ * leaves; a process that hangs is killed with everything that it started.
  */
 import { run } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { killChildren } from '../../rig/process-tree.ts'
 
-/** After its processes are killed, the events of a file end at once, or never. */
+/** After a file's processes are killed, its events end within this time, or never. */
 const KILLED_MS = 5000
-/** The output of a failed file is repeated up to this length. */
+/** The output of a failed file is printed up to this length. */
 const OUTPUT_CHARS = 20_000
 
 interface Failure {
@@ -25,9 +25,9 @@ export interface FileResult {
   failures: Failure[]
   /** The reason of each skipped test. */
   skips: string[]
-  /** Titles of tests that passed only when the file was repeated. */
+  /** Titles of tests that passed only in the repetition. */
   failedFirst: string[]
-  /** What the file's process printed. */
+  /** Output of the file's process. */
   output: string
   seconds: number
 }
@@ -42,7 +42,7 @@ export const emptyResult = (name: string): FileResult => ({
   seconds: 0,
 })
 
-/** One failure that no test reported. */
+/** A failure that no test reported. */
 export const failedFile = (name: string, error: string): FileResult => ({
   ...emptyResult(name),
   failures: [{ title: name, error }],
@@ -51,10 +51,10 @@ export const failedFile = (name: string, error: string): FileResult => ({
 /**
  * Runs a compiled test file.
  *
- * @param name as the result names it
+ * @param name name in the result
  * @param file path of the compiled file
  * @param timeoutMs a file that runs longer hangs: it is killed, and has failed
- * @param cancelled resolves with a reason when the file is to be killed earlier
+ * @param cancelled resolves with a reason to kill the file earlier
  */
 export async function runTestFile(
   name: string,
@@ -87,8 +87,8 @@ export function finish(result: FileResult, killed: string | null): FileResult {
 }
 
 /**
- * Waits for a file's run. When it exceeds its time or is cancelled, the file's processes are killed, whatever signals they
- * ignore, and the run is given up even where its events do not end then: one file never holds up the others.
+ * Waits for a file's run. If it exceeds its time or is cancelled, the file's processes are killed with SIGKILL, and the
+ * file is abandoned even if its events do not end, so that one file never delays the others.
  *
  * @returns why it was killed; null: it ended by itself
  */
@@ -140,6 +140,6 @@ function describeError(error: Error | undefined): string {
   if (typeof exitCode === 'number') return `its process ended with exit code ${exitCode}`
   const thrown = error?.cause ?? error
   if (!(thrown instanceof Error)) return String(thrown)
-  // From another process: only the name is known.
+  // Events from another process contain only the name.
   return thrown.name === 'AssertionError' ? String(thrown.stack) : inspect(thrown, { depth: 8, maxStringLength: 4000 })
 }

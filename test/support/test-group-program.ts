@@ -1,4 +1,7 @@
-/** Runs the test files named by the arguments in one process, for at most as many milliseconds as the first; prints JSON. */
+/**
+ * Runs the test files named by the arguments in one process, for at most the milliseconds of the first argument, and
+ * prints JSON.
+ */
 import { basename } from 'node:path'
 import type { FileResult } from './test-file.ts'
 import { runTestGroup } from './test-group.ts'

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { FileResult } from './test-file.ts'
 
 const PROGRAM = fileURLToPath(new URL('./test-group-program.js', import.meta.url))
-/** Starting two processes of Node.js on a busy machine takes a second or two. */
+/** Starting two Node.js processes on a busy machine takes a second or two. */
 const ENDED_MS = 30_000
 
 interface GroupRun {
@@ -26,7 +26,7 @@ function runGroup(t: TestContext, contents: readonly string[], timeoutMs = ENDED
     writeFileSync(path, `import { after, describe, test } from 'node:test'\n${content}`)
     return path
   })
-  // With it, node:test would take the program for a test.
+  // With this variable, node:test would run the program as a test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const args = [PROGRAM, String(timeoutMs), ...files]
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 2 * ENDED_MS })
@@ -63,7 +63,7 @@ test('test group: no test begins before its file is evaluated', (t) => {
   ])
 })
 
-test('test group: a file that cannot be imported, and one without tests, have failed; the others run', (t) => {
+test('test group: a file that cannot be imported, and one without tests, fail; the others run', (t) => {
   const run = runGroup(t, [`throw new Error('no')`, '', `test('one', () => {})`])
   assert.deepEqual(countsOf(run), [
     ['a', 0, 1],
@@ -77,14 +77,14 @@ test('test group: a file that cannot be imported, and one without tests, have fa
 for (const [what, end, reason] of [
   ['exits', 'process.exit(0)', /its process ended before its tests/],
   ['is killed', `process.kill(process.pid, 'SIGKILL')`, /SIGKILL/],
-  // As a loop without end does, but without CPU time.
+  // Blocks the thread like an endless loop, but without CPU time.
   [
     'hangs',
     'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
     /its process was killed: it had not ended after 3 s/,
   ],
 ] as const) {
-  test(`test group: a file that ${what} has failed, and those after it are left to run alone`, (t) => {
+  test(`test group: a file that ${what} fails, and those after it are returned to be run alone`, (t) => {
     const files = [`test('one', () => {})`, `test('two', () => { ${end} })`, `test('three', () => {})`]
     const run = runGroup(t, files, 3000)
     assert.deepEqual(
@@ -99,7 +99,7 @@ for (const [what, end, reason] of [
   })
 }
 
-test('test group: a timer that a test leaves does not keep the process alive', (t) => {
+test('test group: a timer that a test leaves running does not keep the process alive', (t) => {
   const run = runGroup(t, [`test('one', () => {})`, `test('two', () => void setInterval(() => {}, 1000))`])
   assert.deepEqual(countsOf(run), [
     ['a', 1, 0],

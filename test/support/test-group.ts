@@ -1,6 +1,6 @@
 /**
  * Test files that share a process, because starting one for each takes longer than most of them run (shared-process.ts
- * decides which). Each keeps a result of its own: a test that only marks the place stands before the tests of each file.
+ * decides which). Each has its own result: marking tests separate the tests of the files.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { countEvent, emptyResult, type FileResult, finish, killedBefore, type Te
 const IMPORTER = new URL('./import-tests.js', import.meta.url).href
 
 export interface GroupEvents {
-  /** The tests of a file begin. */
+  /** The tests of a file start. */
   began(name: string): void
   /** The tests of a file have ended. */
   ended(result: FileResult): void
@@ -22,8 +22,8 @@ export interface GroupEvents {
 /**
  * Runs compiled test files one after the other in one process.
  *
- * @param timeoutMs for all of them: the file that runs then hangs, is killed, and has failed
- * @param cancelled resolves with a reason when they are to be killed earlier
+ * @param timeoutMs for all files: the file that runs then counts as hanging, is killed, and fails
+ * @param cancelled resolves with a reason to kill them earlier
  * @returns the files that did not run, because the process ended in one before them: each needs a process of its own
  */
 export async function runTestGroup(
@@ -41,7 +41,7 @@ export async function runTestGroup(
   const results = new GroupResults(program, files, events)
   try {
     const killed = await killedBefore(program, timeoutMs, cancelled, async () => {
-      // Its option forceExit loses the last events on Node.js 20; importTests ends the process itself.
+      // node:test's option forceExit loses the last events on Node.js 20, so importTests ends the process itself.
       for await (const event of run({ files: [program], concurrency: 1 })) {
         results.count(event as unknown as TestEvent)
       }
@@ -52,7 +52,7 @@ export async function runTestGroup(
   }
 }
 
-/** Gives each event to the file whose tests run. */
+/** Attributes each event to the file whose tests run. */
 class GroupResults {
   readonly #program: string
   readonly #left: GroupFile[]
@@ -65,7 +65,7 @@ class GroupResults {
     this.#program = program
     this.#left = files.slice(1)
     this.#events = events
-    // What fails before the first test of all, in an import, belongs to the first file.
+    // A failure before the first test, in an import, is attributed to the first file.
     this.#current = emptyResult(files[0].name)
     events.began(files[0].name)
   }
@@ -73,7 +73,7 @@ class GroupResults {
   count(event: TestEvent): void {
     const title = event.data['nesting'] === 0 ? String(event.data['name']) : ''
     if (title !== END && !title.startsWith(BEGIN)) this.#add(event)
-    // The test that marks the place begins: it waits until this event has left the process.
+    // The marking test starts, and waits until this event has left the process.
     else if (event.type === 'test:dequeue') this.#reach(title)
   }
 
@@ -81,13 +81,13 @@ class GroupResults {
     countEvent(this.#current, this.#program, event)
     if (event.type !== 'test:pass' && event.type !== 'test:fail') return
     const { nesting, details } = event.data as { nesting?: number; details?: { duration_ms?: number } }
-    // By the process's own clock: events arrive later.
+    // Use the process's own clock, because events arrive later.
     if (nesting === 0) this.#current.seconds += (details?.duration_ms ?? 0) / 1000
   }
 
   #reach(title: string): void {
     if (title === END) this.#isComplete = true
-    // All imports count for the first file.
+    // All imports are attributed to the first file.
     else if (title === BEGIN + this.#current.name) this.#current.seconds = (performance.now() - this.#startMs) / 1000
     else {
       this.#end()

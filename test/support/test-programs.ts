@@ -1,8 +1,8 @@
 /**
- * Compiles parts of the assembler's program (src/assemble/core) as programs of their own, for the tests of these parts.
+ * Compiles parts of the assembler's program (src/assemble/core) as separate programs for their tests.
  *
- * Where a part calls what is above it, the test provides the functions: a module that declares them as imports
- * (test/assemble/core/stand-ins) takes the place of the file that has them.
+ * If a part calls functions of an upper part, the test provides them: a module that declares them as imports
+ * (test/assemble/core/stand-ins) replaces the file that defines them.
  */
 import { execFile } from 'node:child_process'
 import {
@@ -27,7 +27,7 @@ const FLAGS = ['-O2', '--noAssert', '--runtime', 'stub', '--importMemory', '--en
 const PARTS = join('src', 'assemble', 'core')
 const TEST_PARTS = join('test', 'assemble', 'core')
 
-/** Each program of TEST_PARTS, and where its tests find it, from dist/test/assemble. */
+/** Each program of TEST_PARTS, and its path relative to dist/test/assemble. */
 const PROGRAMS: readonly (readonly [name: string, wasm: string])[] = [
   ['head', 'head/head.wasm'],
   ['pool', 'memory/pool.wasm'],
@@ -35,12 +35,12 @@ const PROGRAMS: readonly (readonly [name: string, wasm: string])[] = [
   ['http1', 'http1/http1.wasm'],
   ['parser', 'http1/parser.wasm'],
 ]
-/** Files of the program that modules of the same name stand in for. */
+/** Files of the program that are replaced by modules of the same name. */
 const REPLACED: readonly string[] = ['tcp/owner', 'http1/outcomes', 'http1/exchanges', 'http1/message-start']
 
 const compiledPath = (wasm: string): string => join(ROOT, 'dist', 'test', 'assemble', wasm)
 
-/** Compiles all of them, unless they are newer than every source. @throws when a part does not compile */
+/** Compiles all programs, unless they are newer than every source. @throws if a part does not compile */
 export async function compileTestPrograms(): Promise<void> {
   if (oldestProgramMs() > newestSourceMs()) return
   const scratch = mkdtempSync(join(tmpdir(), 'programs-'))
@@ -61,13 +61,13 @@ async function compile(scratch: string, name: string, wasm: string): Promise<voi
   const args = [join(ROOT, ASC), join(TEST_PARTS, 'programs', `${name}.ts`), '--outFile', `${name}.wasm`, ...FLAGS]
   await promisify(execFile)(process.execPath, args, { cwd: scratch })
   mkdirSync(dirname(target), { recursive: true })
-  // Another run of tests in this checkout may read the file meanwhile.
+  // Another test run in this checkout may read the file meanwhile.
   const copied = `${target}.${process.pid}`
   copyFileSync(join(scratch, `${name}.wasm`), copied)
   renameSync(copied, target)
 }
 
-/** 0 where one is missing. */
+/** 0 if one is missing. */
 const oldestProgramMs = (): number =>
   Math.min(...PROGRAMS.map(([, wasm]) => (existsSync(compiledPath(wasm)) ? statSync(compiledPath(wasm)).mtimeMs : 0)))
 

@@ -1,4 +1,6 @@
-/** A proxy that terminates TLS and sends plaintext HTTP on, as a sidecar in front of an application. Needs openssl. */
+/**
+ * A proxy that terminates TLS and forwards plaintext HTTP, like a sidecar in front of an application. Needs openssl.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +22,7 @@ https.createServer(options, (request, response) => {
 for (const other of others) net.createServer().listen(Number(other), '0.0.0.0')
 `
 
-/** Makes the proxy's key and certificate. Deleted after the test. */
+/** Creates the proxy's key and certificate, which are deleted after the test. */
 export class TlsProxy {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tls-proxy-'))
 
@@ -31,7 +33,9 @@ export class TlsProxy {
     execFileSync('openssl', ['req', ...request, ...files], { cwd: this.#folder, stdio: 'ignore' })
   }
 
-  /** The words that start it. @param target such as `http://127.0.0.1:8080` @param others ports that only listen */
+  /**
+   * The command that starts it. @param target such as `http://127.0.0.1:8080` @param others further ports to listen on
+   */
   program(port: number, target: string, others: readonly number[] = []): string[] {
     return [process.execPath, '-e', PROXY, String(port), target, this.#folder, ...others.map(String)]
   }

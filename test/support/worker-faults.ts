@@ -1,6 +1,6 @@
 /**
- * Makes threads of this process hang, throw or run out of memory, whatever they are doing: evaluates code inside them
- * through Node.js's inspector, which interrupts even a loop.
+ * Makes threads of this process hang, throw or run out of memory at any time, by evaluating code in them through
+ * Node.js's inspector, which interrupts even loops.
  */
 import { Session } from 'node:inspector/promises'
 import type { TestContext } from 'node:test'
@@ -13,9 +13,9 @@ const UNREACHABLE = [
   ...[7, 5, 1, 1, 0x66, 0, 0, 10, 5, 1, 3, 0, 0, 0x0b],
 ]
 
-/** Code evaluated in a thread. Every loop calls `Atomics.add`, for its heartbeat. */
+/** Code that is evaluated in a thread. It replaces `Atomics.add`, which every loop calls for its heartbeat. */
 const FAULTS = {
-  // It sleeps, so that it uses no CPU of what runs beside it.
+  // Sleeps instead of looping, so that it uses no CPU time.
   hang: `{
     const never = new Int32Array(new SharedArrayBuffer(4))
     const hang = () => { for (;;) Atomics.wait(never, 0, 0, 10) }
@@ -25,9 +25,9 @@ const FAULTS = {
     const fail = () => { throw new Error('thrown by the test') }
     Atomics.add = fail
   }`,
-  // Ends as the assembler's program does at an access outside of its memory.
+  // Traps like the assembler's program on an access outside of its memory.
   trap: `Atomics.add = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(${UNREACHABLE}))).exports.f`,
-  // Doubles, which the garbage collector need not look into.
+  // Doubles, which the garbage collector need not scan.
   exhaust: `{
     const fill = () => { for (const held = []; ; ) held.push(new Array(1_000_000).fill(0.5)) }
     Atomics.add = fill
@@ -41,7 +41,7 @@ interface AttachedWorker {
   workerInfo: { title: string; url: string }
 }
 
-/** Sees every worker thread that is started after it. */
+/** Attaches to every worker thread that is started after its creation. */
 export class WorkerFaults {
   readonly #session = new Session()
   /** Newest session of each role. */

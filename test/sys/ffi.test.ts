@@ -9,8 +9,8 @@ import { PROGRAM } from '../../rig/root.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
 
 /**
- * Runs a command. What the module system logs goes to a file: Node writes it past its streams, and what a full pipe
- * refuses would be lost.
+ * Runs a command, with the log of the module system in a file, because Node.js writes it without its streams and would
+ * lose what does not fit into a pipe.
  *
  * @returns whether any of its threads has required koffi
  */

@@ -73,10 +73,10 @@ test('netns: throws EPERM without CAP_SYS_ADMIN', { skip: needs('root', 'ip') },
   assert.match(stderr, /SystemError: setns: .*EPERM/)
 })
 
-test('netns: a failed return is an error of its own, which ends the process', { skip: needs('root', 'ip') }, (t) => {
+test('netns: a failed return throws a specific error, which ends the process', { skip: needs('root', 'ip') }, (t) => {
   const namespace = Namespace.create()
   t.after(() => namespace.delete())
-  // The work replaces the descriptor that leads home.
+  // The work replaces the descriptor of the original namespace.
   const script = `import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
     const home = readlinkSync('/proc/thread-self/ns/net')
     withNetns(path, () => {

@@ -8,15 +8,15 @@ import { mayRaise } from '../../src/sys/priority.ts'
 
 const skip = needs('linux')
 
-/** What a process and a worker it starts afterwards have, once the priority was lowered. */
+/** Priorities of a process, and of a worker that it starts afterwards, once the priority has been lowered. */
 interface Report {
   problems: string[]
-  /** Nice value, scheduling policy and I/O class by thread: those of the process, then the worker's. */
+  /** Nice value, scheduling policy and I/O class of each thread of the process, and then of the worker. */
   threads: { nice: number; policy: number; io: string }[]
   oom: number
 }
 
-/** Lowers the priority in a process of its own, which cannot raise it again. */
+/** Lowers the priority in a separate process, because it cannot be raised again. */
 function lowered(priority: object, before = ''): Report {
   const run = spawnSync(process.execPath, ['--input-type=module', '--eval', program(priority, before)], {
     encoding: 'utf8',

@@ -7,7 +7,7 @@ import { releaseStartMemory } from '../../src/sys/release-memory.ts'
 
 const MIB = 1024 * 1024
 
-/** Allocates objects that are garbage afterwards. @returns resident bytes while they were in use */
+/** Allocates objects that become garbage. @returns resident bytes while they were in use */
 function makeGarbage(): number {
   const garbage = Array.from({ length: 500_000 }, (_, i) => ({ i, text: `number ${i}` }))
   const { rss } = process.memoryUsage()
@@ -15,7 +15,7 @@ function makeGarbage(): number {
   return rss
 }
 
-/** Resident bytes that are pages of files. */
+/** Resident bytes of file-backed pages. */
 function residentFiles(): number {
   const [, kib] = /^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
   return Number(kib) * 1024
@@ -32,7 +32,7 @@ test('release memory: discards the program’s own pages, and the program contin
 
 test('release memory: returns the memory of garbage, and exposes no `gc`', { skip: needs('linux') }, async () => {
   const before = makeGarbage()
-  // V8 unmaps on another thread.
+  // V8 unmaps memory on another thread.
   let released = 0
   for (let tries = 0; tries < 20 && released < 10 * MIB; tries++) {
     releaseStartMemory()

@@ -27,7 +27,7 @@ test('wake event: is readable from its first signal until it is cleared', { skip
   assert.equal(isReadable(fd), true)
 })
 
-test('wake event: a closed one polls as nothing, and ignores signals', { skip: needs('linux') }, () => {
+test('wake event: a closed one is never readable, and ignores signals', { skip: needs('linux') }, () => {
   const event = new WakeEvent()
   event.close()
   event.signal()

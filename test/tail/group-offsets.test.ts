@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { FetchPosition, KafkaWire } from '../../src/kafka/kafkajs-wire.ts'
 import { GroupOffsets } from '../../src/tail/group-offsets.ts'
 
-/** What a broker would keep; test/e2e/kafka-tail.test.ts has a real one. */
+/** The offsets that a broker would store; test/e2e/kafka-tail.test.ts uses a real one. */
 class Kept {
   readonly offsets = new Map<number, number>()
   readonly wire = {
@@ -14,7 +14,7 @@ class Kept {
   } as unknown as KafkaWire
 }
 
-test('group offsets: model: what is committed precedes every record that was not printed, and follows all others', async () => {
+test('group offsets: model: the committed offset is before every unprinted record, and after all others', async () => {
   const records = fc.uniqueArray(
     fc.record({ partition: fc.integer({ min: 0, max: 2 }), offset: fc.integer({ min: 0, max: 30 }) }),
     { selector: ({ partition, offset }) => partition * 100 + offset, maxLength: 40, size: 'max' },
@@ -36,7 +36,7 @@ test('group offsets: model: what is committed precedes every record that was not
   )
 })
 
-test('group offsets: commits only what is new', async () => {
+test('group offsets: commits only changed offsets', async () => {
   const kept = new Kept()
   const group = new GroupOffsets('g')
   group.add([{ partition: 1, offset: 7 }], [])

@@ -1,4 +1,4 @@
-/** What a printer writes, and how much of it counts, while its reader is slow or closes the output. */
+/** What a printer writes and counts as processed while its reader is slow or closes the output. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -10,7 +10,7 @@ import { Printer, type PrinterOptions } from '../../src/tail/printer.ts'
 import { samplePair } from '../pair/samples.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 
-/** An output whose reader is the test: it reads, does not, or closes the output, as told for each flush. */
+/** An output whose reader is the test: for each flush, it reads, does not read, or closes the output. */
 class Reader extends FdOutput {
   text = ''
   readonly #results: WriteResult[]
@@ -67,7 +67,7 @@ const bytesOf = (value: Value): Uint8Array | null => {
   return value === 'foreign' ? FOREIGN : PAIRS[value]
 }
 
-test('printer: model: selected pairs are written once, in order, up to the limit, and what follows is left', async () => {
+test('printer: model: writes selected pairs once, in order, up to the limit, and leaves the rest', async () => {
   const selector = await PairSelector.create({ grep: [], where: 'request.target == "/a"' })
   const values = fc.array(fc.constantFrom<Value>('a', 'a', 'b', 'foreign', 'nothing'), { maxLength: 12 })
   const limits = fc.option(fc.integer({ min: 1, max: 6 }))
@@ -98,7 +98,7 @@ test('printer: model: selected pairs are written once, in order, up to the limit
   )
 })
 
-test('printer: a slow reader is waited for, until the command is aborted', async () => {
+test('printer: waits for a slow reader until the command is aborted', async () => {
   const slow = new Reader(['later', 'later'])
   const printer = printerFor(slow)
   printer.begin()
@@ -123,14 +123,14 @@ test('printer: once the reader has closed the output, nothing counts as processe
   assert.deepEqual([closed.text, printer.result.pairs], ['[a', 2])
 })
 
-test('printer: an output that cannot be written is an error that names the cause', async () => {
+test('printer: reports why an output cannot be written', async () => {
   const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' })
   const printer = printerFor(new Reader([full]))
   printer.begin()
   await assert.rejects(printer.print([PAIRS.a]), { name: 'InterceptorError', message: /^cannot write the output: / })
 })
 
-test('printer: a format that writes without pairs does so until the end', async (t) => {
+test('printer: lets a format that writes without pairs do so until the end', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const reader = new Reader()
   const printer = printerFor(reader, { format: { ...letters, tick: () => '.' } })

@@ -1,4 +1,7 @@
-/** Where a reader of a topic begins and continues, against a model of the topic; test/e2e/kafka-tail.test.ts has real ones. */
+/**
+ * Where a reader of a topic begins and continues, against a model of the topic; test/e2e/kafka-tail.test.ts uses real
+ * ones.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -10,18 +13,18 @@ import { type FetchPosition, KafkaWire, type TopicRecord } from '../../src/kafka
 import { type TailRange, TopicReader } from '../../src/tail/topic-reader.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 
-/** Longer than a reader waits until it asks for the partitions again. */
+/** Longer than the interval after which a reader requests the partitions again. */
 const REFRESH_MS = 61_000
 const BATCH = 4
 
 interface Partition {
   leader: number
-  /** The oldest record that was not deleted, and the end. */
+  /** Offsets of the oldest existing record, and of the end. */
   begin: number
   end: number
 }
 
-/** Offset and partition make the time, so that records of several partitions are mixed. */
+/** The time is computed from offset and partition, so that records of several partitions are interleaved. */
 const timeOf = (partition: number, offset: number): number => offset * 10 + partition
 
 /** A topic. A broker's response begins with the batch that holds the wanted record. */
@@ -109,7 +112,7 @@ const begun = fc
   })
   .map((all) => all.map(({ leader, begin, records }) => ({ leader, begin, end: begin + records })))
 
-/** What a model of the reader has: where it continues in each partition. */
+/** The model of the reader: the next offset of each partition. */
 const startOf = (
   { begin, end }: Partition,
   id: number,
@@ -121,7 +124,7 @@ const startOf = (
   return isLater ?? end
 }
 
-test('topic reader: model: reads each record from where it began once, in order, unless it was deleted before', async (t) => {
+test('topic reader: model: reads each record from its start once, in order, unless it was deleted before', async (t) => {
   const range = fc.record({
     from: fc.oneof(fc.constantFrom('beginning' as const, 'end' as const), fc.nat(300)),
     offset: fc.option(fc.nat(30)),
@@ -144,7 +147,7 @@ test('topic reader: model: reads each record from where it began once, in order,
             [...times].sort((a, b) => a - b),
           )
           if (!isAllThere) {
-            // What is left is found first, and read the next time.
+            // The reader first finds the remaining records, and reads them the next time.
             assert.deepEqual(read, [])
             for (const [id, { begin }] of topic.partitions.entries()) next[id] = Math.max(next[id], begin)
           }
@@ -172,7 +175,7 @@ test('topic reader: model: reads each record from where it began once, in order,
   )
 })
 
-test('topic reader: reads the wanted partitions only, and refuses one that the topic lacks', async (t) => {
+test('topic reader: reads only the requested partitions, and rejects one that does not exist', async (t) => {
   const topic = new Topic(
     t,
     [0, 1, 2].map(() => ({ leader: 1, begin: 0, end: 3 })),
@@ -197,7 +200,7 @@ test('topic reader: a partition without a leader is read once it has one', async
   assert.deepEqual(positionsOf(await reader.read()), ['1:0', '1:1'])
 })
 
-test('topic reader: a group continues where it has committed, and elsewhere where it was to begin', async (t) => {
+test('topic reader: a group continues at its committed offsets, and in other partitions at the requested start', async (t) => {
   const topic = new Topic(t, [
     { leader: 1, begin: 0, end: 4 },
     { leader: 1, begin: 0, end: 4 },
@@ -213,7 +216,7 @@ test('topic reader: a group continues where it has committed, and elsewhere wher
   ])
 })
 
-test('topic reader: one that replaces a failed one continues behind what that has read', async (t) => {
+test('topic reader: a replacement continues after what the failed one has read', async (t) => {
   const topic = new Topic(t, [{ leader: 1, begin: 0, end: 2 * BATCH + 3 }])
   const first = await topic.open()
   const before = positionsOf(await first.read())

@@ -19,7 +19,7 @@ function pathFor(t: TestContext): string {
   return join(folder, 's')
 }
 
-/** A program that listens where an agent would. */
+/** A program that listens on an agent's socket path. */
 async function listen(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
   const path = pathFor(t)
   const server = createServer((socket) => serve(socket.on('error', () => {})))
@@ -32,7 +32,7 @@ async function listen(t: TestContext, serve: (socket: Socket) => void): Promise<
 const isRuntime = (message: RegExp) => (error: unknown) =>
   error instanceof InterceptorError && error.exitCode === EXIT_RUNTIME && message.test(error.message)
 
-test('tap client: names the path where there is no agent, and how to reach one', { skip }, async (t) => {
+test('tap client: names the path if there is no agent, and suggests how to reach one', { skip }, async (t) => {
   const missing = pathFor(t)
   const file = pathFor(t)
   writeFileSync(file, '')
@@ -45,7 +45,7 @@ test('tap client: names the path where there is no agent, and how to reach one',
   }
 })
 
-test('tap client: refuses another program, also one that closes the connection', { skip }, async (t) => {
+test('tap client: rejects another program, even one that closes the connection', { skip }, async (t) => {
   const servers = [
     (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
     (socket: Socket) => socket.end(),
@@ -57,7 +57,7 @@ test('tap client: refuses another program, also one that closes the connection',
   }
 })
 
-test('tap client: an agent that sends something else later is refused too', { skip }, async (t) => {
+test('tap client: rejects an agent that later sends something else', { skip }, async (t) => {
   const path = await listen(t, (socket) => socket.end(Buffer.concat([textFrame(PROTOCOL), Buffer.alloc(8)])))
   const client = await TapClient.connect(path)
   await assert.rejects(client.batches(new AbortController().signal).next(), isRuntime(/another program/))

@@ -18,7 +18,7 @@ function countFrame(pairs: number): Buffer {
   return frame
 }
 
-/** A frame and what is read of it. */
+/** A frame, and the expected result of reading it. */
 const frames = fc.oneof(
   fc.record({ n: fc.nat(1000), bodyBytes: fc.nat(3000) }).map(({ n, bodyBytes }): [Buffer, Frame] => {
     const bytes = packPair(makePair(n, bodyBytes))
@@ -28,7 +28,7 @@ const frames = fc.oneof(
   fc.stringMatching(/^[ -~]{0,255}$/).map((text): [Buffer, Frame] => [textFrame(text), { kind: 'text', text }]),
 )
 
-test('frames: are read as they were written, however they are cut', () => {
+test('frames: are read as written, in chunks of any size', () => {
   fc.assert(
     fc.property(fc.array(frames), fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1 }), (list, cuts) => {
       const bytes = Buffer.concat(list.map(([frame]) => frame))
@@ -54,14 +54,14 @@ for (const [what, bytes] of [
   ['a length above every pair', [0xff, 0xff, 0xff, 0xff]],
   ['a value of another type', [0, 0, 0, 1, 0xc0]],
 ] as const) {
-  test(`frames: refuses ${what}`, () => {
+  test(`frames: rejects ${what}`, () => {
     const reader = new TapFrames()
     reader.push(Buffer.from(bytes))
     assert.ok(reader.next() instanceof Error)
   })
 }
 
-test('frames: a count above 2^32 − 1 is sent as that', () => {
+test('frames: sends a count above 2^32 − 1 as 2^32 − 1', () => {
   const reader = new TapFrames()
   reader.push(countFrame(2 ** 40))
   assert.deepEqual(reader.next(), { kind: 'notShown', pairs: 0xffff_ffff })

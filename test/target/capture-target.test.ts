@@ -15,7 +15,7 @@ const target = (parts: Partial<CaptureTarget>): CaptureTarget => ({
   ...parts,
 })
 
-test('targetLogFields: name the pod and its namespace, where the interface is a pod’s', () => {
+test('targetLogFields: name the pod and its namespace if the interface is a pod’s', () => {
   const pod = target({ key: '4026532411/eth0', labels: { namespace: 'shop', pod: 'cart-0' } })
   assert.deepEqual(targetLogFields(pod), {
     interface: 'eth0',

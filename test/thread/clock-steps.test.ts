@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ClockSteps } from '../../src/thread/clock-steps.ts'
 
-test('clock steps: a clock that is set is reported once, by how much; one that is slewed is not', () => {
+test('clock steps: reports a step of the clock once with its size, and does not report slewing', () => {
   const steps = new ClockSteps(1000, 1_000_000, 500)
   assert.equal(steps.next(1_010_000, 10_500), 0)
   assert.equal(steps.next(1_011_000 - 3_600_000, 11_500), -3_600_000)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
 
-test('Control: each side reads what the other writes', () => {
+test('Control: each side reads what the other one writes', () => {
   const shared = Control.allocate()
   const [main, worker] = [new Control(shared), new Control(shared)]
   assert.deepEqual([worker.command, worker.running, main.heartbeat], [COMMAND_RUN, true, 0])

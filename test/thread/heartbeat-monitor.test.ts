@@ -24,7 +24,7 @@ test('HeartbeatMonitor: a pause between two calls counts up to half a second', (
   assert.equal(monitor.silentMs(60_100), 600)
 })
 
-test('HeartbeatMonitor: starts anew for a new thread', () => {
+test('HeartbeatMonitor: starts over for a new thread', () => {
   const monitor = new HeartbeatMonitor(new Control(Control.allocate()), 0)
   monitor.silentMs(400)
   monitor.reset(1000)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isLoopback, isOwnHost, newToken, tokenCheck } from '../../src/ui/access.ts'
 
-test('token: only the whole token passes', () => {
+test('token: accepts only the whole token', () => {
   const token = newToken()
   const passes = tokenCheck(token)
   assert.equal(passes(`Bearer ${token}`), true)
@@ -19,13 +19,13 @@ test('token: only the whole token passes', () => {
   }
 })
 
-test('token: each is another one of 192 bits', () => {
+test('token: has 192 bits that differ each time', () => {
   const tokens = new Set(Array.from({ length: 100 }, newToken))
   assert.equal(tokens.size, 100)
   for (const token of tokens) assert.match(token, /^[\w-]{32}$/)
 })
 
-test('host: addresses, localhost and the listened name pass; other names do not', () => {
+test('host: accepts addresses, localhost and the name of --listen, and rejects other names', () => {
   for (const host of ['127.0.0.1:9465', 'localhost:1', 'LOCALHOST', '[::1]:80', '10.0.0.1', 'Box.Lan:9465']) {
     assert.equal(isOwnHost(host, 'box.lan'), true, host)
   }
@@ -42,7 +42,7 @@ test('host: addresses, localhost and the listened name pass; other names do not'
   }
 })
 
-test('loopback: recognises addresses that no other machine reaches', () => {
+test('loopback: recognises addresses that other machines cannot reach', () => {
   for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost']) assert.equal(isLoopback(host), true, host)
   for (const host of [undefined, '0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.test']) {
     assert.equal(isLoopback(host), false, host)

@@ -7,11 +7,11 @@ import { type ServedUi, serveTraffic, type UiContent } from './support.ts'
 export interface Opened {
   page: Page
   ui: ServedUi
-  /** What went wrong in the page, and what it asked of others. */
+  /** Errors in the page, and requests to other servers. */
   faults: string[]
 }
 
-/** Opens the page in a context of its own: nothing of another test's page is there. @param height pixels */
+/** Opens the page in a separate browser context, which shares nothing with other tests' pages. @param height pixels */
 export async function openPage(
   t: TestContext,
   browser: Browser,
@@ -35,14 +35,14 @@ export async function openPage(
   return { page, ui, faults }
 }
 
-/** Evaluates an expression in the page. As text: the test program is compiled without the types of browsers. */
+/** Evaluates an expression in the page, given as text, because tests are compiled without browser types. */
 export const evaluate = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
 
-/** Shows a place. */
+/** Navigates to a place. */
 export const goTo = (page: Page, hash: string): Promise<unknown> =>
   evaluate(page, `location.hash = ${JSON.stringify(hash)}`)
 
-/** The visible text of an element; empty where there is none. */
+/** The visible text of an element; empty without one. */
 export const textOf = (page: Page, selector: string): Promise<string> =>
   evaluate(page, `document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`)
 
@@ -52,7 +52,7 @@ export const countOf = async (page: Page, selector: string): Promise<number> => 
 const WAIT_MS = 30_000
 const POLL_MS = 30
 
-/** Waits until `read` returns what `holds`. @returns it */
+/** Waits until `holds` accepts the result of `read`. @returns the result */
 export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   const deadline = performance.now() + WAIT_MS
   for (;;) {
@@ -63,14 +63,14 @@ export async function until<T>(read: () => Promise<T>, holds: (value: T) => bool
   }
 }
 
-/** Waits until an element has a text. @returns all of its text */
+/** Waits until an element contains a text. @returns the element's text */
 export const untilText = (page: Page, selector: string, pattern: RegExp): Promise<string> =>
   until(
     () => textOf(page, selector),
     (text) => pattern.test(text),
   )
 
-/** Waits until there are so many elements. */
+/** Waits until there is this number of elements. */
 export const untilCount = (page: Page, selector: string, count: number): Promise<number> =>
   until(
     () => countOf(page, selector),

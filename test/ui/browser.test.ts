@@ -24,7 +24,7 @@ after(() => browser?.close())
 const open = (t: TestContext, content: UiContent, hash = '#/pairs', width = 1280, height = 800) =>
   openPage(t, browser, content, { hash, width, height })
 
-/** A pixel. */
+/** A PNG of one pixel. */
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -56,7 +56,9 @@ test('page: lists pairs, and a filter narrows them', { skip }, async (t) => {
   assert.deepEqual(faults, [])
 })
 
-test('page: a wrong filter names its column, and the list returns once it is right', { skip }, async (t) => {
+test('page: an invalid filter is reported with its column, and the list returns once it is valid', {
+  skip,
+}, async (t) => {
   const { page } = await open(t, { pairs: manyPairs(3) }, '#/pairs?where=response.stats')
   const fault = await untilText(page, '.fault', /column/)
   assert.match(fault, /column 10: .*did you mean response\.status\?/)
@@ -65,7 +67,7 @@ test('page: a wrong filter names its column, and the list returns once it is rig
   await untilText(page, 'tbody', /\/items\/2/)
 })
 
-test('page: the keyboard alone reads an exchange', { skip }, async (t) => {
+test('page: an exchange can be read with the keyboard alone', { skip }, async (t) => {
   const { page, faults } = await open(t, { pairs: manyPairs(30) })
   await untilText(page, 'tbody', /\/items\/5/)
   for (const key of ['j', 'j', 'ArrowDown', 'k'] as const) await page.keyboard.press(key)
@@ -89,7 +91,9 @@ test('page: the keyboard alone reads an exchange', { skip }, async (t) => {
   assert.deepEqual(faults, [])
 })
 
-test('page: an exchange has heads, ends, capture point, timing, and is copied as curl', { skip }, async (t) => {
+test('page: an exchange shows heads, endpoints, capture point and timing, and can be copied as curl', {
+  skip,
+}, async (t) => {
   const { page, ui } = await open(t, { pairs: [samplePair()] }, '#/pairs/0')
   const text = await untilText(page, '.exchange', /"ok"/)
   for (const part of [
@@ -110,7 +114,9 @@ test('page: an exchange has heads, ends, capture point, timing, and is copied as
   assert.equal(ui.lines.length, 0)
 })
 
-test('page: JSON folds, form fields are a table, images are pixels, other bytes are hex', { skip }, async (t) => {
+test('page: shows JSON as a collapsible tree, forms as a table, images, and other bytes in hex', {
+  skip,
+}, async (t) => {
   const bodies = [
     withBody('application/json', JSON.stringify({ user: { id: 7, tags: ['a', 'b'] }, big: 1 })),
     withBody('application/x-www-form-urlencoded', 'name=J+D&note=%3Cb%3E'),
@@ -136,7 +142,7 @@ test('page: JSON folds, form fields are a table, images are pixels, other bytes 
   assert.equal(await countOf(page, 'img'), 0)
 })
 
-test('page: HTML in heads and bodies is text, and nothing of it runs or loads', { skip }, async (t) => {
+test('page: HTML in heads and bodies is shown as text, and nothing of it runs or loads', { skip }, async (t) => {
   const html = '<img src="http://192.0.2.1/x" onerror="hit=1"><script>hit=1</script>'
   const pairs = ['text/html', 'application/json', 'application/x-www-form-urlencoded'].map((type) =>
     samplePair({
@@ -179,7 +185,7 @@ test('page: HTML in heads and bodies is text, and nothing of it runs or loads', 
   assert.deepEqual(faults, [])
 })
 
-test('page: bodies that are large, deep or not UTF-8 are shown in part', { skip }, async (t) => {
+test('page: shows large, deep and non-UTF-8 bodies in part', { skip }, async (t) => {
   const deep = '['.repeat(500_000) + ']'.repeat(500_000)
   const pairs = [
     withBody('application/json', deep),
@@ -196,7 +202,7 @@ test('page: bodies that are large, deep or not UTF-8 are shown in part', { skip 
   assert.deepEqual(faults, [])
 })
 
-test('page: the map and the endpoints lead to their pairs', { skip }, async (t) => {
+test('page: map and endpoints link to their pairs', { skip }, async (t) => {
   const other = { address: '10.0.0.7', port: 80, pod: null }
   const pairs = [
     ...manyPairs(6),
@@ -250,7 +256,7 @@ test('page: the filter narrows the map and the endpoints, and a click narrows fu
   )
 })
 
-test('page: the ledger explains losses, and a source without one is named as such', { skip }, async (t) => {
+test('page: the ledger view explains losses, and reports a source without a ledger', { skip }, async (t) => {
   const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
   const { page } = await open(t, { ledger }, '#/ledger')
   assert.match(await untilText(page, '#view', /Frames/), /frames\.skipped\.nonTcp\s+not IP, or IP but not TCP/)
@@ -259,7 +265,9 @@ test('page: the ledger explains losses, and a source without one is named as suc
   await untilText((await open(t, {}, '#/ledger')).page, '#view', /no ledger/)
 })
 
-test('page: the view of pods lists what was seen of each and why, or that the source has none', { skip }, async (t) => {
+test('page: the view of pods lists traffic and reasons for each pod, or reports that the source has none', {
+  skip,
+}, async (t) => {
   const { page } = await open(
     t,
     { kind: 'live', targets: { of: 'interfaces', rows: [TARGET_ROW], leftOut: 0 } },
@@ -272,7 +280,7 @@ test('page: the view of pods lists what was seen of each and why, or that the so
   await untilText((await open(t, {}, '#/pods')).page, '#view', /interceptor pods --traffic/)
 })
 
-test('page: a wrong token shows nothing but how to get the right one', { skip }, async (t) => {
+test('page: with a wrong token, shows only how to get the right one', { skip }, async (t) => {
   const { page, ui } = await open(t, { pairs: manyPairs(3) })
   await untilText(page, 'tbody', /\/items/)
   await page.goto('about:blank')
@@ -282,7 +290,7 @@ test('page: a wrong token shows nothing but how to get the right one', { skip },
   assert.doesNotMatch(text, /items/)
 })
 
-test('page: 20,000 pairs and 10,000 routes take few elements', { skip }, async (t) => {
+test('page: renders few elements for 20,000 pairs and 10,000 routes', { skip }, async (t) => {
   const pairs = Array.from({ length: 10_000 }, (_, number) =>
     samplePair({ request: { target: `/route-${number}-x/a` } }),
   )
@@ -300,7 +308,7 @@ test('page: 20,000 pairs and 10,000 routes take few elements', { skip }, async (
   assert.equal(await countOf(page, '.data tbody tr'), 200)
 })
 
-test('page: pairs that arrive are followed until one is chosen', { skip }, async (t) => {
+test('page: follows new pairs until one is selected', { skip }, async (t) => {
   const { page, ui } = await open(t, { kind: 'live', pairs: manyPairs(100) })
   await untilText(page, 'tbody', /\/items\/99\s/)
   const { packPair } = await import('../../src/pair/unpack.ts')
@@ -311,7 +319,7 @@ test('page: pairs that arrive are followed until one is chosen', { skip }, async
   assert.equal(await page.$eval('.follow', (button) => button.getAttribute('aria-pressed')), 'false')
 })
 
-test('page: keeps what it lists when the program ends, and shows that it has', { skip }, async (t) => {
+test('page: keeps its list when the program ends, and reports the end', { skip }, async (t) => {
   const { page, ui } = await open(t, { pairs: manyPairs(30) })
   await untilText(page, 'tbody', /\/items\/5/)
   await ui.close()
@@ -319,7 +327,7 @@ test('page: keeps what it lists when the program ends, and shows that it has', {
   assert.match(await textOf(page, 'tbody'), /\/items\/5/)
 })
 
-/** What was seen of an interface. */
+/** Traffic of an interface. */
 const TARGET_ROW = {
   name: 'eth0',
   interfaces: ['eth0'],
@@ -339,7 +347,7 @@ const ALL_VIEWS = ['pairs', 'pairs/1', 'map', 'endpoints', 'ledger', 'pods', 'pa
 const LOADED = /\/items|calls|requests|Frames|agent|column/i
 const LEDGER = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
 
-/** 320 by 200 pixels are what a window of 1280 by 800 has at 400 % zoom (WCAG 2.2, 1.4.10). */
+/** 320 by 200 pixels is a window of 1280 by 800 at 400 % zoom (WCAG 2.2, 1.4.10). */
 for (const [width, height] of [
   [1280, 800],
   [390, 780],
@@ -375,7 +383,7 @@ for (const scheme of ['light', 'dark']) {
     assert.deepEqual(await evaluate(page, CONTRAST), [], 'keys')
   })
 
-  test(`page: colours in ${scheme} that lie on each other in some state have the contrast of WCAG AA`, {
+  test(`page: colours in ${scheme} that overlap in some state have the contrast of WCAG AA`, {
     skip,
   }, async (t) => {
     const { page } = await open(t, {})
@@ -415,7 +423,7 @@ function luminance(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-test('page: the keyboard reaches every control, and the focus is seen', { skip }, async (t) => {
+test('page: every control can be focused with the keyboard, and the focus is visible', { skip }, async (t) => {
   const targets: TargetsView = { of: 'pods', rows: [TARGET_ROW], leftOut: 0 }
   const { page } = await open(t, { kind: 'live', pairs: manyPairs(6), ledger: LEDGER, targets })
   await untilText(page, 'tbody', /\/items/)
@@ -440,7 +448,7 @@ test('page: the keyboard reaches every control, and the focus is seen', { skip }
   }
 })
 
-test('page: nothing moves with prefers-reduced-motion', { skip }, async (t) => {
+test('page: has no animations with prefers-reduced-motion', { skip }, async (t) => {
   const { page } = await open(t, { kind: 'live', pairs: manyPairs(3) })
   await untilText(page, '.state', /\/s/)
   const moving = () => evaluate<number>(page, 'document.getAnimations().length')
@@ -449,7 +457,7 @@ test('page: nothing moves with prefers-reduced-motion', { skip }, async (t) => {
   await until(moving, (count) => count === 0)
 })
 
-test('page: its files have at most 250 KB when gzipped, and name the packages in them', () => {
+test('page: its files have at most 250 KB gzipped, and name the packages that they contain', () => {
   const files = ['index.html', 'page.js', 'page.css', 'licenses.txt']
   const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(PAGE, name))).length, 0)
   assert.ok(bytes <= 250_000, `${bytes} bytes`)

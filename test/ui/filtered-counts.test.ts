@@ -32,7 +32,7 @@ const trafficOf = (pairs: number, bounds?: StoreBounds): UiTraffic => {
   return traffic
 }
 
-test('filtered counts: only pairs that the filter selects are counted, in the table and on the map', async () => {
+test('filtered counts: counts only pairs that the filter selects, in the table and on the map', async () => {
   const traffic = trafficOf(30)
   const counts = await new FilteredCounts(traffic).of('errors', errors)
   const { rows, missed } = counts.routes('status', 'requests')
@@ -57,7 +57,7 @@ test('filtered counts: rates and histories refer to the time of all pairs', asyn
   assert.equal(lastPeriod(rows[0]?.history), lastPeriod(failed?.history))
 })
 
-test('filtered counts: pairs that arrive later are counted once, and the filter is created once', async () => {
+test('filtered counts: counts later pairs once, and creates the filter once', async () => {
   const traffic = trafficOf(30)
   const filtered = new FilteredCounts(traffic)
   let created = 0
@@ -72,19 +72,19 @@ test('filtered counts: pairs that arrive later are counted once, and the filter 
   assert.deepEqual([(await of()).routes('status', 'requests').rows.map(({ requests }) => requests), created], [[20], 1])
 })
 
-test('filtered counts: pairs that are no longer held are missed, and that many are reported', async () => {
+test('filtered counts: reports the number of pairs that were no longer held', async () => {
   const counts = await new FilteredCounts(trafficOf(100, { pairs: 10, bytes: 1e9 })).of('errors', errors)
   const { rows, missed } = counts.routes('status', 'requests')
-  // 90, 93, 96 and 99.
+  // Pairs 90, 93, 96 and 99.
   assert.deepEqual([rows[0]?.requests, missed, counts.map().missed], [4, 90, 90])
 })
 
-test('filtered counts: a filter that selects everything has the counts of all pairs', async () => {
+test('filtered counts: a filter that selects everything uses the counts of all pairs', async () => {
   const traffic = trafficOf(100, { pairs: 10, bytes: 1e9 })
   assert.equal(await new FilteredCounts(traffic).of('', async () => null), traffic.counts)
 })
 
-test('filtered counts: the counts of few filters are kept', async () => {
+test('filtered counts: keeps the counts of few filters', async () => {
   const filtered = new FilteredCounts(trafficOf(3))
   const first = await filtered.of('first', errors)
   for (const name of ['a', 'b', 'c']) await filtered.of(name, errors)
@@ -93,7 +93,7 @@ test('filtered counts: the counts of few filters are kept', async () => {
   assert.notEqual(await filtered.of('first', errors), first)
 })
 
-test('filtered counts: the event loop runs while a filter is evaluated on many pairs', async () => {
+test('filtered counts: the event loop keeps running while a filter is evaluated on many pairs', async () => {
   const traffic = trafficOf(20_000)
   let turns = 0
   const timer = setInterval(() => {

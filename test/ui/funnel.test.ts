@@ -4,7 +4,7 @@ import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/le
 import { MEANINGS } from '../../src/ledger/meanings.ts'
 import { funnel } from '../../src/ui/funnel.ts'
 
-test('funnel: each stage has its losses, most first, with their meaning', () => {
+test('funnel: each stage lists its losses, largest first, with their meaning', () => {
   const stages = funnel({
     frames: {
       seen: 10,
@@ -43,7 +43,7 @@ test('funnel: each stage has its losses, most first, with their meaning', () => 
   )
 })
 
-test('funnel: every counter that it can show has a meaning', () => {
+test('funnel: every shown counter has a meaning', () => {
   const paths = [CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS].flatMap((layout) => layout.paths)
   assert.deepEqual(
     paths.filter((path) => (MEANINGS[path] ?? '') === ''),

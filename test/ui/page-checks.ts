@@ -1,7 +1,7 @@
-/** Checks that run in a page, as texts: the tests are compiled without the types of browsers. */
+/** Checks that run in a page, as texts, because tests are compiled without browser types. */
 
 /**
- * Every visible text whose contrast to what lies behind it is below WCAG 2.2, 1.4.3 (AA): `3.91 text on background: …`.
+ * Every visible text whose contrast to its background is below WCAG 2.2, 1.4.3 (AA): `3.91 text on background: …`.
  * Computed from the styles that apply, placeholders and texts of drawings included.
  */
 export const CONTRAST = `(() => {
@@ -46,11 +46,11 @@ export const CONTRAST = `(() => {
   return faults
 })()`
 
-/** The controls that are visible: what the keyboard has to reach. */
+/** The visible controls, which must be reachable with the keyboard. */
 export const CONTROLS = `[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
   .filter((element) => element.checkVisibility()).length`
 
-/** Numbers the element that has the focus. Returns the number; -1: none; -2: its focus cannot be seen. */
+/** Numbers the focused element. Returns the number; -1: none; -2: its focus is not visible. */
 export const FOCUSED = `(() => {
   const element = document.activeElement
   if (element === null || element === document.body) return -1

@@ -29,14 +29,14 @@ const pairOf = ({ second, client, server, status }: Exchange): Pair =>
     response: { status },
   })
 
-/** How often each name occurs. */
+/** The number of occurrences of each name. */
 function tally(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1
   return counts
 }
 
-test('PairCounts: every table and the map count the pairs that were added, over the time of all', () => {
+test('PairCounts: model: every table and the map count the added pairs, over the time of all pairs', () => {
   fc.assert(
     fc.property(fc.array(anyExchange, { minLength: 1, maxLength: 30 }), (exchanges) => {
       const counts = new PairCounts(new ServerNames())
@@ -77,7 +77,7 @@ test('PairCounts: every table and the map count the pairs that were added, over 
   )
 })
 
-test('PairCounts: what could not be counted is reported with every view', () => {
+test('PairCounts: every view reports the pairs that could not be counted', () => {
   const counts = new PairCounts(new ServerNames())
   counts.missed += 3
   assert.deepEqual([counts.routes('host', 'p99').missed, counts.map().missed], [3, 3])

@@ -7,7 +7,7 @@ import { samplePair } from '../pair/samples.ts'
 
 const packed = (target = '/'): Uint8Array => packPair(samplePair({ request: { target } }))
 
-test('pair store: drops the oldest pairs beyond the number', () => {
+test('pair store: drops the oldest pairs beyond the maximum number', () => {
   const store = new PairStore({ pairs: 3, bytes: 1e9 })
   for (let number = 0; number < 10; number += 1) store.add(packed(`/${number}`))
   assert.deepEqual([store.first, store.next, store.size], [7, 10, 3])
@@ -15,7 +15,7 @@ test('pair store: drops the oldest pairs beyond the number', () => {
   assert.equal(store.get(7)?.row.target, '/7')
 })
 
-test('pair store: drops the oldest pairs beyond the bytes, and holds the newest whatever its size', () => {
+test('pair store: drops the oldest pairs beyond the maximum bytes, and holds the newest whatever its size', () => {
   const { length } = packed()
   const store = new PairStore({ pairs: 1000, bytes: length * 2 })
   for (let number = 0; number < 5; number += 1) store.add(packed())
@@ -24,7 +24,7 @@ test('pair store: drops the oldest pairs beyond the bytes, and holds the newest 
   assert.equal(store.size, 1)
 })
 
-test('pair store: holds copies, of both forms', () => {
+test('pair store: holds copies of pairs in both forms', () => {
   const store = new PairStore()
   const bytes = Buffer.from(packed('/first'))
   store.add(bytes)
@@ -34,13 +34,13 @@ test('pair store: holds copies, of both forms', () => {
   assert.notEqual(store.get(0)?.bytes[0], 0)
 })
 
-test('pair store: counts what is not a pair', () => {
+test('pair store: counts records that are not pairs', () => {
   const store = new PairStore()
   for (const raw of ['', '{}', '{"v":1', 'text']) assert.equal(store.add(Buffer.from(raw)), null)
   assert.deepEqual([store.foreign, store.size], [4, 0])
 })
 
-test('pair store: a line has the texts of the pair, cut to a length', () => {
+test('pair store: a row contains the pair’s texts, truncated to a length', () => {
   const store = new PairStore()
   const pod = {
     name: 'api-1',

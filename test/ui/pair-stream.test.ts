@@ -9,7 +9,7 @@ import { samplePair } from '../pair/samples.ts'
 
 const STATE = { kind: 'file', title: 'x', seen: 0 } as UiState
 
-/** A page that accepts what is written while `accepts`. */
+/** A page that accepts writes while `accepts` is true. */
 class Page implements StreamOutput {
   accepts = true
   destroyed = false
@@ -50,7 +50,7 @@ async function setUp(bounds = { pairs: 5000, bytes: 1e9 }, where: string | null 
   return { store, page, clock, stream }
 }
 
-test('pair stream: sends what is held, then what arrives, in order', async () => {
+test('pair stream: sends held pairs, and then new ones, in order', async () => {
   const { store, page, stream } = await setUp()
   add(store, 3)
   stream.tick()
@@ -74,7 +74,7 @@ test('pair stream: sends only what the filter selects', async () => {
   )
 })
 
-test('pair stream: a batch is bounded', async () => {
+test('pair stream: bounds the size of a batch', async () => {
   const { store, page, stream } = await setUp()
   add(store, 2500)
   stream.tick()
@@ -85,7 +85,7 @@ test('pair stream: a batch is bounded', async () => {
   assert.equal(page.skipped, 0)
 })
 
-test('pair stream: a page that reads slowly gets nothing more meanwhile, and the number that it missed', async () => {
+test('pair stream: sends nothing to a slow page meanwhile, and then the number of pairs that it missed', async () => {
   const { store, page, stream } = await setUp({ pairs: 100, bytes: 1e9 })
   page.accepts = false
   for (let batch = 0; batch < 10; batch += 1) {

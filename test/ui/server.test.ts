@@ -13,7 +13,7 @@ import { type ServedUi, serveTraffic } from './support.ts'
 const ask = ({ base, token }: ServedUi, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(base + path, { headers: { authorization: `Bearer ${token}` }, ...init })
 
-test('ui server: gives the page to anyone and data only for the token', async (t) => {
+test('ui server: serves the page to anyone, and data only with the token', async (t) => {
   const ui = await serveTraffic(t, { pairs: [samplePair()] })
   const page = await fetch(`${ui.base}/`)
   assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8'])
@@ -28,7 +28,7 @@ test('ui server: gives the page to anyone and data only for the token', async (t
   assert.equal((await ask(ui, '/nothing')).status, 404)
 })
 
-test('ui server: every answer has the policy, and allows no other site to read it', async (t) => {
+test('ui server: every response has the content security policy, and no other site may read it', async (t) => {
   const ui = await serveTraffic(t)
   for (const path of ['/', '/page.js', '/page.css', '/licenses.txt', '/api/state', '/api/pairs/7']) {
     const { headers } = await ask(ui, path)
@@ -54,7 +54,7 @@ test('ui server: rejects methods other than GET, and names that a foreign DNS se
   assert.equal(status, 421)
 })
 
-test('ui server: a pair in full, as curl and as HAR; none that is not held', async (t) => {
+test('ui server: serves a held pair in full, as curl and as HAR', async (t) => {
   const ui = await serveTraffic(t, { pairs: [samplePair()] })
   const pair = (await (await ask(ui, '/api/pairs/0')).json()) as { request: { body: string } }
   assert.equal(pair.request.body, '{"a":1}')
@@ -72,7 +72,7 @@ test('ui server: a pair in full, as curl and as HAR; none that is not held', asy
   }
 })
 
-test('ui server: a wrong filter is an error that names the column', async (t) => {
+test('ui server: reports an invalid filter with its column', async (t) => {
   const ui = await serveTraffic(t)
   for (const path of ['/api/check', '/api/stream', '/api/har']) {
     const response = await ask(ui, `${path}?where=response.stats == 1`)
@@ -83,7 +83,7 @@ test('ui server: a wrong filter is an error that names the column', async (t) =>
   }
 })
 
-test('ui server: a page that stops reading costs one batch, and learns what it missed', async (t) => {
+test('ui server: holds one batch for a page that stops reading, and reports what it missed', async (t) => {
   const ui = await serveTraffic(t, { kind: 'live', bounds: { pairs: 1000, bytes: 1e9 } })
   const long = 'x'.repeat(290)
   const pair = packPair(samplePair({ request: { target: `/${long}`, headers: [['Host', long]] } }))
@@ -91,7 +91,7 @@ test('ui server: a page that stops reading costs one batch, and learns what it m
   t.after(() => socket.destroy())
   socket.pause()
   socket.write(`GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ui.token}\r\n\r\n`)
-  // 16 MB of lines in all: more than the kernel's buffers and the store hold.
+  // 16 MB of rows in total: more than the kernel's buffers and the store can hold.
   for (let batch = 0; batch < 40; batch += 1) {
     for (let number = 0; number < 500; number += 1) ui.traffic.add(pair)
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -112,7 +112,7 @@ test('ui server: a page that stops reading costs one batch, and learns what it m
   assert.equal(rows + skipped, 20_000)
 })
 
-test('ui server: refuses an address that other machines reach, and names a port that is taken', async (t) => {
+test('ui server: rejects an address that other machines can reach, and reports a port that is in use', async (t) => {
   const ui = await serveTraffic(t)
   const { host } = new URL(ui.base)
   const filtered = new FilteredCounts(ui.traffic)

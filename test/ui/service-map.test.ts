@@ -50,7 +50,7 @@ test('service map: counts calls and errors between workloads', () => {
   assert.deepEqual([from, to, requests, clientErrors, serverErrors, other], ['shop/web', 'shop/api', 3, 1, 1, 0])
 })
 
-test('service map: an address that serves under a name and calls others is one end, under that name', () => {
+test('service map: an address that serves under a name and calls others is one node with that name', () => {
   const map = mapOf([
     call(end('10.0.0.5', 5000), end('10.0.0.9', 80), 'shop.test:80'),
     call(end('10.0.0.9', 5001), end('10.0.0.10', 80), 'orders'),
@@ -60,7 +60,7 @@ test('service map: an address that serves under a name and calls others is one e
   assert.deepEqual(edges.map(({ from, to }) => `${from} ${to}`).sort(), ['10.0.0.5 10.0.0.9', '10.0.0.9 10.0.0.10'])
 })
 
-test('service map: servers on loopback are apart by their ports', () => {
+test('service map: distinguishes servers on loopback by their ports', () => {
   const map = mapOf([
     call(end('127.0.0.1', 5000), end('127.0.0.1', 8080), '127.0.0.1:8080'),
     call(end('127.0.0.1', 5001), end('127.0.0.1', 8081), 'api.localhost:8081'),
@@ -74,7 +74,7 @@ test('service map: servers on loopback are apart by their ports', () => {
   )
 })
 
-test('service map: the expressions of an end select its pairs and no others', async () => {
+test('service map: the expressions of a node select exactly its pairs', async () => {
   const pairs = [
     call(end('10.0.0.1', 5000, podOf('web')), end('10.0.0.2', 80, podOf('api')), 'api'),
     call(end('10.0.0.5', 5000), end('127.0.0.1', 8080), 'x'),
@@ -96,7 +96,7 @@ test('service map: the expressions of an end select its pairs and no others', as
   }
 })
 
-test('service map: 10,000 clients take a bounded number of arrows, and the rest is counted', () => {
+test('service map: bounds the arrows of 10,000 clients, and counts the rest', () => {
   const map = mapOf(
     Array.from({ length: 10_000 }, (_, number) =>
       call(end(`10.1.${number >> 8}.${number & 255}`, 5000), end('10.0.0.9', 80), 'shop'),

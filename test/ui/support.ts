@@ -1,4 +1,4 @@
-/** Shared by the tests of the page: traffic made up of pairs, served by the real server. */
+/** Shared by the tests of the page: generated traffic, served by the real server. */
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
@@ -14,20 +14,20 @@ import { serveUi } from '../../src/ui/server.ts'
 import type { UiSource } from '../../src/ui/source.ts'
 import { UiTraffic } from '../../src/ui/traffic.ts'
 
-/** What `npm run build` makes of the page. */
+/** The page's files, built by `npm run build`. */
 export const PAGE = join(ROOT, 'dist/src/ui/page')
 
 export interface ServedUi {
   /** `http://127.0.0.1:1234` */
   base: string
   token: string
-  /** The address that is printed. */
+  /** The printed address. */
   url: string
   traffic: UiTraffic
   source: UiSource
   /** Log lines. */
   lines: string[]
-  /** Ends the server, as Ctrl-C does. */
+  /** Ends the server, like Ctrl-C. */
   close(): Promise<void>
 }
 
@@ -39,7 +39,7 @@ export interface UiContent {
   bounds?: StoreBounds
 }
 
-/** Serves pairs until the test ends, or until `until` does. */
+/** Serves pairs until the test ends, or until `until` resolves. */
 export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiContent = {}): Promise<ServedUi> {
   const { pairs = [], ledger = null, kind = 'file' } = content
   const { targets = { of: null, rows: [], leftOut: 0 } } = content

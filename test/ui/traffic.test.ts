@@ -1,4 +1,4 @@
-/** What is kept of all pairs, against a model of the counts and of the clock. */
+/** What is kept of all pairs, against a model of the counts and the clock. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -33,7 +33,7 @@ test('ui traffic: model: counts all pairs, holds the newest, and the rate is tha
       let nowMs = 5000
       const traffic = new UiTraffic({ pairs: HELD, bytes: 1e9 }, () => nowMs)
       let [seen, foreign] = [0, 0]
-      // The beginning of the period that lasts, and what was seen then.
+      // Start of the current period, and the number of pairs at that time.
       let period = { atMs: nowMs, seen: 0 }
       let perSecond = 0
       for (const one of steps) {
@@ -61,7 +61,7 @@ test('ui traffic: model: counts all pairs, holds the newest, and the rate is tha
   )
 })
 
-test('ui traffic: nothing arrives per second once the source has ended', () => {
+test('ui traffic: the rate is 0 once the source has ended', () => {
   let nowMs = 0
   const traffic = new UiTraffic(undefined, () => nowMs)
   for (let left = 10; left > 0; left -= 1) traffic.add(PAIR)
@@ -70,7 +70,7 @@ test('ui traffic: nothing arrives per second once the source has ended', () => {
   assert.equal(traffic.state({ ...SOURCE, ended: true }).perSecond, 0)
 })
 
-test('ui traffic: learns the names of servers, and shows what the source could not pass on', () => {
+test('ui traffic: collects server names, and reports what the source could not pass on', () => {
   const traffic = new UiTraffic()
   const request = { headers: [['Host', 'shop.test']] as [string, string][] }
   traffic.add(packPair(samplePair({ request, server: { address: '10.0.0.9', port: 80, pod: null } })))

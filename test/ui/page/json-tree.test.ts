@@ -3,14 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type JsonNode, parseJson } from '../../../src/ui/page/json-tree.ts'
 
-/** The value that a tree stands for; of duplicate keys the last, as in JSON.parse. */
+/** The value that a tree represents; of duplicate keys the last applies, as in JSON.parse. */
 function meant({ kind, text, children }: JsonNode): unknown {
   if (kind === 'array') return children.map(meant)
   if (kind !== 'object') return JSON.parse(text)
   return Object.fromEntries(children.map((child) => [JSON.parse(child.key ?? '""') as string, meant(child)]))
 }
 
-test('json tree: a tree stands for what JSON.parse returns', () => {
+test('json tree: represents the result of JSON.parse', () => {
   fc.assert(
     fc.property(fc.json(), fc.constantFrom(undefined, 1, '\t'), (text, space) => {
       const value: unknown = JSON.parse(text)
@@ -21,7 +21,7 @@ test('json tree: a tree stands for what JSON.parse returns', () => {
   )
 })
 
-test('json tree: a text that JSON.parse rejects is none', () => {
+test('json tree: rejects a text that JSON.parse rejects', () => {
   const broken = [
     '',
     '[',
@@ -45,7 +45,7 @@ test('json tree: a text that JSON.parse rejects is none', () => {
   for (const text of broken) assert.equal(parseJson(text), null, text)
 })
 
-test('json tree: numbers, the order of keys and duplicate keys stay as they were sent', () => {
+test('json tree: keeps numbers, the order of keys and duplicate keys as sent', () => {
   const tree = parseJson('{"b":12345678901234567890,"a":1.10,"b":null}')
   assert.deepEqual(
     tree?.children.map(({ key, text }) => [key, text]),
@@ -57,7 +57,7 @@ test('json tree: numbers, the order of keys and duplicate keys stay as they were
   )
 })
 
-test('json tree: a megabyte of nested arrays is parsed', () => {
+test('json tree: parses a megabyte of nested arrays', () => {
   const depth = 500_000
   let node = parseJson('['.repeat(depth) + ']'.repeat(depth))
   let levels = 0
