@@ -21,6 +21,9 @@ import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsCo
 import { type Ended, NOT_REPORTED, untilDone } from './until-done.ts'
 import { WaitingStatus } from './waiting-status.ts'
 
+/** Keys of the bounds that drop pairs, by the reason in the ledger. */
+const SHIP_BOUNDS = { maxAge: 'ship.maxAge', bufferBytes: 'ship.bufferBytes', shutdown: 'shutdown.timeout' } as const
+
 /**
  * Runs the pipeline until its input ends or a signal stops it.
  *
@@ -129,22 +132,23 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)
   if (signals > 1) return EXIT_INTERRUPTED
-  const unshipped = unshippedPairs(outcome, facts)
+  const bounds = reachedBounds(outcome, facts)
+  const unshipped = bounds.reduce((sum, { pairs }) => sum + pairs, 0)
   if (unshipped > 0) {
-    writeError(
-      `interceptor: ${unshipped} pairs could not be shipped to Kafka in time (ship.maxAge, shutdown.timeout)\n`,
-    )
+    const keys = bounds.map(({ key }) => key).join(', ')
+    writeError(`interceptor: ${counted(unshipped, 'pair')} could not be shipped to Kafka in time (${keys})\n`)
   }
   const rejected = count(outcome.ledger, 'pairs.dropped.rejected')
   if (rejected > 0) writeError(`interceptor: the output rejected ${counted(rejected, 'pair')}\n`)
   return unshipped + rejected > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
 }
 
-/** Pairs that Kafka did not accept in time, except those beyond -c. */
-function unshippedPairs({ ledger }: Outcome, { sink, limit }: RunFacts): number {
-  if (sink !== 'kafka') return 0
+/** The bounds at which pairs were dropped because Kafka had not accepted them, with the pairs of each; none beyond -c. */
+function reachedBounds({ ledger }: Outcome, { sink, limit }: RunFacts): { key: string; pairs: number }[] {
+  if (sink !== 'kafka') return []
   const enough = limit !== null && count(ledger, 'pairs.shipped') >= limit
-  if (enough) return 0
-  const reasons = ['maxAge', 'bufferBytes', 'shutdown']
-  return reasons.reduce((sum, reason) => sum + count(ledger, `pairs.dropped.${reason}`), 0)
+  if (enough) return []
+  return Object.entries(SHIP_BOUNDS)
+    .map(([reason, key]) => ({ key, pairs: count(ledger, `pairs.dropped.${reason}`) }))
+    .filter(({ pairs }) => pairs > 0)
 }

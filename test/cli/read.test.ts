@@ -11,7 +11,7 @@ import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_DAMAGED, EXIT_INTERRUPTED, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { CAPTURE, CAPTURES, ESCAPE, finish, run, start } from './support.ts'
+import { CAPTURE, CAPTURES, ESCAPE, finish, run, start, THOUSAND } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -268,20 +268,30 @@ test('read: stops a drain after the timeout and counts what is lost', async () =
   assert.ok(count(ledgerOf(summary), 'pairs.dropped') > 0)
 })
 
-test('read: exits with 1 if Kafka is unreachable and counts what is lost', async () => {
-  const summary = join(folder, 'unshipped.json')
+for (const [keys, reasons, settings] of [
+  ['shutdown.timeout', ['shutdown'], ['shutdown.timeout=200ms']],
+  ['ship.maxAge', ['maxAge'], ['shutdown.timeout=5s', 'ship.maxAge=100ms']],
+  [
+    'ship.bufferBytes, shutdown.timeout',
+    ['bufferBytes', 'shutdown'],
+    ['limits.pairBytes=64KiB', 'ship.batchBytes=64KiB', 'ship.bufferBytes=64KiB', 'shutdown.timeout=200ms'],
+  ],
+] as const) {
+  test(`read: exits with 1 if Kafka is unreachable, and names what lost the pairs: ${keys}`, async () => {
+    const summary = join(folder, 'unshipped.json')
+    const unreachable = ['--brokers', '127.0.0.1:1', ...settings.flatMap((setting) => ['--set', setting])]
+    const { code, stderr } = await run(['read', '-q', '--all', ...unreachable, '--summary', summary, THOUSAND])
+    assert.equal(code, EXIT_RUNTIME)
+    const lost = reasons.map((reason) => count(ledgerOf(summary), `pairs.dropped.${reason}`))
+    assert.ok(Math.min(...lost) > 0, stderr)
+    assert.equal(lost[0] + (lost[1] ?? 0), 1000)
+    assert.ok(stderr.endsWith(`interceptor: 1,000 pairs could not be shipped to Kafka in time (${keys})\n`), stderr)
+  })
+}
+
+test('read: if Kafka is unreachable, reports the cause, the summary and the reason of the exit code, each once', async () => {
   const unreachable = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
-  const { code, stderr } = await run(['read', ...unreachable, '--summary', summary, CAPTURE])
-  assert.equal(code, EXIT_RUNTIME)
-  const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
-  assert.ok(lost > 0)
-  assert.ok(
-    stderr.endsWith(
-      `interceptor: ${lost} pairs could not be shipped to Kafka in time (ship.maxAge, shutdown.timeout)\n`,
-    ),
-    stderr,
-  )
-  // The cause, the summary and the reason for the exit code, each once.
+  const { stderr } = await run(['read', ...unreachable, CAPTURE])
   assert.equal(stderr.match(/^.*pairs.*$/gm)?.length, 3, stderr)
 })
 

@@ -9,6 +9,9 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/f
 /** A capture of nginx and curl. */
 export const CAPTURE = fixture('nginx-curl.pcap.gz')
 
+/** A capture of 1,000 pairs. */
+export const THOUSAND = fixture('thousand.pcap.gz')
+
 /** Captures of different connections, some with large heads. */
 export const CAPTURES = [CAPTURE, fixture('node-curl.pcap.gz'), fixture('node-undici.pcap.gz')]
 
