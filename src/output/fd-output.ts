@@ -74,6 +74,13 @@ export class FdOutput {
     return 'ok'
   }
 
+  /** Drops what is pending. */
+  forget(): void {
+    this.#from = 0
+    this.#to = 0
+    this.#long = null
+  }
+
   /** Closes the descriptor, unless it is one of the standard ones. */
   close(): void {
     if (this.fd > 2) closeSync(this.fd)

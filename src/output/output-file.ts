@@ -149,6 +149,23 @@ export class OutputFile {
     }
   }
 
+  /**
+   * Drops what is pending, and shortens a file to its first `size` bytes.
+   *
+   * @returns false where the output is not a file, or cannot be shortened
+   */
+  truncate(size: number): boolean {
+    this.#output?.forget()
+    if (this.#output === null || this.#file === null) return false
+    try {
+      ftruncateSync(this.#output.fd, size)
+    } catch {
+      return false
+    }
+    this.#file.startBytes -= this.size - size
+    return true
+  }
+
   close(): void {
     if (this.#output === null) return
     this.#writtenBefore += this.#output.written

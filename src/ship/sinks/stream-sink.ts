@@ -49,8 +49,14 @@ export class StreamSink implements Sink {
   /** When `tick` of the format is called next. */
   #tickMs: number
   #written = 0
+  /** For each of `pairs` that could be formatted: the output's `written` once its last byte is. */
+  #ends: number[] = []
   /** Those of `pairs` that could not be formatted. */
   #rejected = 0
+  /** As `#ends`, for the format's opening. */
+  #openingEnd = 0
+  /** The kind of output from which the end was cut, because it did not accept all of it; null: none was. */
+  #cutFrom: 'file' | 'stream' | null = null
 
   /** @throws InterceptorError when the output cannot be opened */
   constructor(options: StreamSinkOptions) {
@@ -97,27 +103,45 @@ export class StreamSink implements Sink {
     return 0
   }
 
+  /** Pairs whose last byte was written are shipped, although what follows them was not written. */
   discard(): number {
-    const { pairs } = this
-    this.pairs = 0
-    this.#rejected = 0
-    return pairs
+    const { output } = this.#options
+    const whole = this.#ends.filter((end) => end <= output.written)
+    const lost = this.#ends.length - whole.length
+    this.#count(whole.length, whole.at(-1) ?? this.#written)
+    if (output.pending > 0) this.#cut()
+    return lost
   }
 
   async close(): Promise<void> {
     const { output, format } = this.#options
     const deadline = performance.now() + CLOSE_MS
     const opened = output.open()
-    if (this.end === null && opened === 'ok' && this.#begin(0)) output.write(format.end())
-    while (this.end === null && output.flush() === 'later' && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, SLOW_READER_MS))
-    }
-    const isCut = output.pending > 0
+    await this.#flush(deadline)
+    if (output.pending > 0) this.#cut()
+    const isCut = this.#cutFrom !== null
+    const mayEnd = isCut ? this.#cutFrom === 'file' : this.end === null && opened === 'ok'
+    if (mayEnd && this.#begin(0)) output.write(format.end())
+    await this.#flush(deadline)
+    const isComplete = !this.down && !isCut && output.pending === 0
     output.close()
     if (this.end !== null) return
     if (opened === 'later') this.end = { kind: 'failed', message: `nothing was written: ${output.name} has no reader` }
-    else if (this.down || isCut) {
-      this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
+    else if (!isComplete) this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
+  }
+
+  /** Drops what is pending, and removes the part of a pair, or of the opening, that a file ends with. */
+  #cut(): void {
+    const { output, progress } = this.#options
+    if (this.#written < this.#openingEnd) progress.begun = false
+    this.#cutFrom = output.truncate(progress.bytes) ? 'file' : 'stream'
+  }
+
+  /** Writes what is pending, unless the output has failed. */
+  async #flush(deadline: number): Promise<void> {
+    const { output } = this.#options
+    while (this.end === null && output.flush() === 'later' && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, SLOW_READER_MS))
     }
   }
 
@@ -132,7 +156,9 @@ export class StreamSink implements Sink {
     const { progress, output, format } = this.#options
     if (progress.begun) return true
     progress.begun = true
-    return this.#check(output.write(format.begin()), nowMs)
+    const result = output.write(format.begin())
+    this.#openingEnd = output.written + output.pending
+    return this.#check(result, nowMs)
   }
 
   /** @returns whether to continue */
@@ -154,24 +180,31 @@ export class StreamSink implements Sink {
   #write(queue: PairQueue, text: string | Uint8Array, nowMs: number): boolean {
     const { output } = this.#options
     const result = output.write(text)
+    this.#ends.push(output.written + output.pending)
     return output.pending === 0 ? this.#settle(queue, result, nowMs) : this.#check(result, nowMs)
   }
 
   /** Counts the held pairs as shipped once all their bytes are written. @returns whether to continue */
   #settle(queue: PairQueue, result: WriteResult, nowMs: number): boolean {
     if (!this.#check(result, nowMs)) return false
-    const { output, context, progress } = this.#options
+    const { output } = this.#options
     if (output.pending > 0) return true
-    const shipped = this.pairs - this.#rejected
     queue.settle()
-    progress.pairs += shipped
-    progress.bytes = output.size
-    context.ledger.shipped(shipped, output.written - this.#written)
-    context.ledger.dropped('rejected', this.#rejected)
-    this.#written = output.written
-    this.pairs = 0
-    this.#rejected = 0
+    this.#count(this.#ends.length, output.written)
     return true
+  }
+
+  /** Counts the held pairs: the first `shipped` of them are written, with the output's first `written` bytes. */
+  #count(shipped: number, written: number): void {
+    const { output, context, progress } = this.#options
+    progress.pairs += shipped
+    progress.bytes = output.size - (output.written - written)
+    context.ledger.shipped(shipped, written - this.#written)
+    context.ledger.dropped('rejected', this.#rejected)
+    this.#written = written
+    this.#ends.length = 0
+    this.#rejected = 0
+    this.pairs = 0
   }
 
   #check(result: WriteResult, nowMs: number): boolean {

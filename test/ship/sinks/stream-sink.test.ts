@@ -1,7 +1,17 @@
 /** Outputs that do not accept pairs: a stuck reader, a full disk, and a failing shipper. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -26,6 +36,12 @@ const targets = (text: string): string[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => (JSON.parse(line) as { request: { target: string } }).request.target)
+
+const jsonPairs = (text: string): number => (JSON.parse(text) as unknown[]).length
+const harEntries = (text: string): number => (JSON.parse(text) as { log: { entries: unknown[] } }).log.entries.length
+
+/** Pairs of a whole file. */
+const counted = { ndjson: (text: string) => targets(text).length, json: jsonPairs, har: harEntries }
 
 test('stream sink: a FIFO without a reader delays neither the input nor the end', async () => {
   const path = join(folder, 'fifo')
@@ -136,6 +152,46 @@ test('stream sink: a full disk is reported at once and retried; no record is tor
   )
 })
 
+for (const format of ['ndjson', 'json', 'har'] as const) {
+  test(`stream sink: a disk that stays full leaves a whole ${format} file with the pairs that count as shipped`, {
+    skip: mayMount ? false : 'needs root, for a small file system',
+  }, async () => {
+    for (const ballastBytes of [900 * 1024, 2 ** 20]) {
+      const mount = mkdtempSync(join(folder, 'disk-'))
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mount])
+      mounts.push(mount)
+      const ballast = join(mount, 'ballast')
+      writeFileSync(ballast, Buffer.alloc(ballastBytes))
+      const path = join(mount, 'pairs')
+      const run = startShipper({ sink: toFile(path, { format }), whenFull: 'drop', shutdownTimeoutMs: 200 })
+      for (let number = 0; number < 150; number += 1) await run.put(number, { bodyBytes: 1000 })
+      run.flush()
+      await until('it is unreachable', () => run.status.reachable === false)
+      // A little room comes back when it is too late for the pairs.
+      truncateSync(ballast, ballastBytes - 4096)
+      assert.equal((await run.finish()).t, 'failed')
+      const shipped = run.counter('shipped')
+      assert.ok(shipped < 150)
+      assert.ok(shipped > 0 || ballastBytes === 2 ** 20)
+      assert.equal(counted[format](readFileSync(path, 'utf8')), shipped)
+    }
+  })
+}
+
+test('stream sink: pairs that a reader has received whole before it stopped count as shipped', async () => {
+  const path = join(folder, 'stops')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const run = startShipper({ sink: toFile(path), whenFull: 'drop', shutdownTimeoutMs: 200 })
+  for (let number = 0; number < 300; number += 1) await run.put(number, { bodyBytes: 1000 })
+  run.command(COMMAND_DRAIN)
+  assert.equal((await run.finish()).t, 'failed')
+  const received = readFileSync(reader, 'utf8').split('\n')
+  closeSync(reader)
+  assert.ok(received.length > 10)
+  assert.equal(run.counter('shipped'), received.length - 1)
+})
+
 test('stream sink: a thread that ends while it writes loses at most the pair in progress, and repeats nothing', async () => {
   const path = join(folder, 'ended')
   const run = startShipper({ sink: toFile(path), whenFull: 'drop' })
@@ -168,9 +224,7 @@ for (const format of ['ndjson', 'json', 'har'] as const) {
       await run.put(3)
       assert.equal((await run.finish()).t, 'done')
       const text = readFileSync(path, 'utf8')
-      if (format === 'ndjson') assert.equal(targets(text).length, 4)
-      else if (format === 'json') assert.equal((JSON.parse(text) as unknown[]).length, 4)
-      else assert.equal((JSON.parse(text) as { log: { entries: unknown[] } }).log.entries.length, 4)
+      assert.equal(counted[format](text), 4)
     })
   }
 }
