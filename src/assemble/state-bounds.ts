@@ -3,8 +3,11 @@
 import type { AssemblerOptions } from './assembler-options.ts'
 import {
   SIZE_OF_CONNECTION,
+  SIZE_OF_DOUBTS,
   SIZE_OF_EXCHANGE,
+  SIZE_OF_EXTRAS,
   SIZE_OF_FLOW,
+  SIZE_OF_MESSAGE,
   SIZE_OF_PROGRESS,
   SIZE_OF_RARITIES,
   SIZE_OF_TAIL,
@@ -39,12 +42,14 @@ export interface StateBounds {
 export function stateBounds(options: AssemblerOptions): StateBounds {
   const { flows, messageBytes } = options
   const largest = (LARGEST_MEMORY_BYTES - messageBytes - pairRoom(options)) * LARGEST_STATE_PART
+  const flowBytes = SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_EXTRAS + BUCKET_BYTES
   const stateBytes = Math.min(options.stateBytes, largest)
-  const connectionBytes = SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_CONNECTION + BUCKET_BYTES + SIZE_OF_RARITIES / RARE_PART
+  const connectionBytes = flowBytes + SIZE_OF_CONNECTION + SIZE_OF_DOUBTS + SIZE_OF_RARITIES / RARE_PART
+  const exchangeBytes = SIZE_OF_EXCHANGE + SIZE_OF_MESSAGE + SIZE_OF_PROGRESS
   const fitting = Math.floor((stateBytes * CONNECTIONS_PART) / connectionBytes)
   const connections = Math.max(LEAST, Math.min(flows, fitting))
   const rest = stateBytes - connections * connectionBytes
-  const exchanges = Math.max(LEAST, Math.floor(rest / (SIZE_OF_EXCHANGE + SIZE_OF_PROGRESS)))
+  const exchanges = Math.max(LEAST, Math.floor(rest / exchangeBytes))
   const rarities = Math.max(LEAST_RARITIES, Math.floor(connections / RARE_PART))
   return { connections, exchanges, messages: exchanges, rarities }
 }

@@ -5,8 +5,11 @@ import { test } from 'node:test'
 import { assemblerMemory } from '../../src/assemble/assembler.ts'
 import {
   SIZE_OF_CONNECTION,
+  SIZE_OF_DOUBTS,
   SIZE_OF_EXCHANGE,
+  SIZE_OF_EXTRAS,
   SIZE_OF_FLOW,
+  SIZE_OF_MESSAGE,
   SIZE_OF_PROGRESS,
   SIZE_OF_RARITIES,
   SIZE_OF_TAIL,
@@ -21,13 +24,13 @@ test('state bounds: divides the memory for state, and never exceeds the configur
   const bounds = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
   const { connections, exchanges, messages, rarities } = bounds
   const used =
-    connections * (SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_CONNECTION) +
-    exchanges * SIZE_OF_EXCHANGE +
+    connections * (SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_EXTRAS + SIZE_OF_CONNECTION + SIZE_OF_DOUBTS) +
+    exchanges * (SIZE_OF_EXCHANGE + SIZE_OF_MESSAGE) +
     messages * SIZE_OF_PROGRESS +
     rarities * SIZE_OF_RARITIES
   assert.ok(used <= stateBytes)
   assert.ok(used > 0.95 * stateBytes)
-  assert.ok(exchanges * SIZE_OF_EXCHANGE > stateBytes / 8)
+  assert.ok(exchanges * (SIZE_OF_EXCHANGE + SIZE_OF_MESSAGE) > stateBytes / 8)
   assert.equal(stateBounds(assemblerOptions({ stateBytes: 1024 * MIB, flows: 1000 })).connections, 1000)
   assert.deepEqual(stateBounds(assemblerOptions({ stateBytes: 0, flows: 1000 })), {
     connections: 16,
@@ -37,9 +40,9 @@ test('state bounds: divides the memory for state, and never exceeds the configur
   })
 })
 
-test('state bounds: a connection between two messages needs 216 bytes, 240 with IPv6, and 392 with a waiting request', () => {
+test('state bounds: a connection between two messages needs 160 bytes, 184 with IPv6, and 288 with a waiting request', () => {
   const idle = SIZE_OF_FLOW + SIZE_OF_CONNECTION
-  assert.deepEqual([idle, idle + SIZE_OF_TAIL, idle + SIZE_OF_EXCHANGE], [216, 240, 392])
+  assert.deepEqual([idle, idle + SIZE_OF_TAIL, idle + SIZE_OF_EXCHANGE], [160, 184, 288])
 })
 
 test('state bounds: the regions are addressable at the smallest and the largest limits of the configuration', () => {

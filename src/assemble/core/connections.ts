@@ -11,11 +11,11 @@
 
 import * as C from './counters'
 import { count } from './counts'
+import { forgetEnds } from './encode/ends'
 import { freePreamble } from './flow-preambles'
 import { HEAD_INVALID } from './head/layout'
 import { hostIsLocal, hostJudge, hostOpaque, hostPreamble, KEEP, LEAVE_OUT } from './host'
 import {
-  beginBoth,
   Connection,
   endProgress,
   freeConnection,
@@ -23,10 +23,8 @@ import {
   newConnection,
   requestsOf,
   responsesOf,
-  resume,
-  seekResponses,
-  startInDoubt,
 } from './http1/connection'
+import { beginBoth, resume, seekResponses, startInDoubt } from './http1/doubts'
 import { becomeOpaque, endMessages } from './http1/exchanges'
 import { beginsMessage, isCutRequest, isMethod, scanHead, startLineEnd } from './http1/head'
 import { parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
@@ -134,6 +132,7 @@ export function ownerBeginsRequest(at: usize, end: usize): bool {
 export function ownerRelease(flow: Flow): void {
   releaseConnection(flow)
   freePreamble(flow)
+  forgetEnds(flow)
 }
 
 /** In-order bytes of what the connection carries. */

@@ -2,7 +2,7 @@
  * What precedes the protocol of open connections, as the host keeps it: a parser's state, or the addresses that a PROXY head named.
  * Each is a cell of the pool; the content is the host's (../host/flow-preambles.ts).
  *
- *     flow.preambleCell ──▶ FlowPreamble, content
+ *     extrasOf(flow).preambleCell ──▶ FlowPreamble, content
  *     oldest ──▶ FlowPreamble ─newer─▶ FlowPreamble ─newer─▶ …     in the order in which they were stored
  *
  * They use a quarter of the pool at most. At that bound connections are evicted that have been idle longer than others whose
@@ -10,7 +10,7 @@
  */
 import { allocate, CONTENT_AT, capacity, LARGEST_CELL_BYTES, NO_CELL, poolBytes, release } from './memory/cells'
 import { append, oldestIn, PREAMBLE, remove } from './memory/list'
-import { Flow } from './tcp/flow'
+import { extrasOf, Flow } from './tcp/flow'
 
 /** Before the content of a cell. */
 @unmanaged
@@ -74,26 +74,27 @@ export function storePreamble(flow: Flow, length: usize): usize {
   preamble.length = length
   append(PREAMBLE, cell, LINKS)
   Stored.bytes += capacity(cell)
-  flow.preambleCell = cell
+  flow.preambleStored = true
+  extrasOf(flow).preambleCell = cell
   return cell + BYTES_AT
 }
 
 /** Where the host's bytes of the flow begin; 0: there are none. */
 export function preambleAt(flow: Flow): usize {
-  return flow.preambleCell === NO_CELL ? 0 : flow.preambleCell + BYTES_AT
+  return flow.preambleStored ? extrasOf(flow).preambleCell + BYTES_AT : 0
 }
 
 /** Their number. There are some. */
 export function preambleLength(flow: Flow): usize {
-  return changetype<FlowPreamble>(flow.preambleCell).length
+  return changetype<FlowPreamble>(extrasOf(flow).preambleCell).length
 }
 
 /** The connection is over, or what was kept is of no use any more. */
 export function freePreamble(flow: Flow): void {
-  const cell = flow.preambleCell
-  if (cell === NO_CELL) return
+  if (!flow.preambleStored) return
+  const cell = extrasOf(flow).preambleCell
   remove(PREAMBLE, cell, LINKS)
   Stored.bytes -= capacity(cell)
   release(cell)
-  flow.preambleCell = NO_CELL
+  flow.preambleStored = false
 }

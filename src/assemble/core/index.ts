@@ -9,7 +9,7 @@
  *                                                                    stream-states.ts         proof.ts: after a loss
  */
 import { ENDS_SLOT_BYTES, ENDS_SLOTS } from './encode/ends'
-import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
+import { CONNECTION_BYTES, DOUBTS_BYTES, EXCHANGE_BYTES, MESSAGE_BYTES, PROGRESS_BYTES } from './http1/connection'
 import { forgetContentType } from './http1/head'
 import { readRules } from './http1/rules'
 import { INTERFACE_BYTES } from './interfaces'
@@ -18,12 +18,15 @@ import { LISTS_BYTES } from './memory/list'
 import { Slab } from './memory/slab'
 import {
   SIZE_OF_CONNECTION,
+  SIZE_OF_DOUBTS,
   SIZE_OF_ENDS,
   SIZE_OF_EXCHANGE,
+  SIZE_OF_EXTRAS,
   SIZE_OF_FLOW,
   SIZE_OF_HASH_KEYS,
   SIZE_OF_INTERFACE,
   SIZE_OF_LISTS,
+  SIZE_OF_MESSAGE,
   SIZE_OF_PAGE,
   SIZE_OF_PROGRESS,
   SIZE_OF_RARITIES,
@@ -31,7 +34,7 @@ import {
   SIZE_OF_TAIL,
 } from './record-sizes'
 import { Settings } from './settings'
-import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
+import { EXTRAS_BYTES, FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
 import { openLifetime } from './tcp/flow-lifetime'
 import { HASH_KEYS } from './tcp/tuple-hash'
 
@@ -60,10 +63,13 @@ export { setMarks } from './tcp/payload-marks'
 // The compiler evaluates these conditions: a size that is not current does not compile.
 if (FLOW_BYTES !== SIZE_OF_FLOW) ERROR('SIZE_OF_FLOW is not current')
 if (TAIL_BYTES !== SIZE_OF_TAIL) ERROR('SIZE_OF_TAIL is not current')
+if (EXTRAS_BYTES !== SIZE_OF_EXTRAS) ERROR('SIZE_OF_EXTRAS is not current')
 if (RARITIES_BYTES !== SIZE_OF_RARITIES) ERROR('SIZE_OF_RARITIES is not current')
 if (CONNECTION_BYTES !== SIZE_OF_CONNECTION) ERROR('SIZE_OF_CONNECTION is not current')
+if (DOUBTS_BYTES !== SIZE_OF_DOUBTS) ERROR('SIZE_OF_DOUBTS is not current')
 if (PROGRESS_BYTES !== SIZE_OF_PROGRESS) ERROR('SIZE_OF_PROGRESS is not current')
 if (EXCHANGE_BYTES !== SIZE_OF_EXCHANGE) ERROR('SIZE_OF_EXCHANGE is not current')
+if (MESSAGE_BYTES !== SIZE_OF_MESSAGE) ERROR('SIZE_OF_MESSAGE is not current')
 if (INTERFACE_BYTES !== SIZE_OF_INTERFACE) ERROR('SIZE_OF_INTERFACE is not current')
 if (offsetof<Slab>() !== SIZE_OF_SLAB) ERROR('SIZE_OF_SLAB is not current')
 if (LISTS_BYTES !== SIZE_OF_LISTS) ERROR('SIZE_OF_LISTS is not current')

@@ -5,7 +5,7 @@ import { openEnds } from './encode/ends'
 import { openOutput } from './encode/pair'
 import { Part } from './encode/parts'
 import { openFlowPreambles } from './flow-preambles'
-import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
+import { CONNECTION_BYTES, EXCHANGE_BYTES, MESSAGE_BYTES, PROGRESS_BYTES } from './http1/connection'
 import { openOpenMessages } from './http1/open-messages'
 import { openPool } from './memory/cells'
 import { openLists } from './memory/list'
@@ -29,13 +29,16 @@ class Layout {
   capacity: u32
   flows: usize
   tails: usize
+  extras: usize
   rarityCount: u32
   rarities: usize
   connections: usize
+  doubts: usize
   progressCount: u32
   progress: usize
   exchangeCount: u32
   exchanges: usize
+  responses: usize
   interfaces: usize
   traffic: usize
   heads: usize
@@ -74,10 +77,14 @@ export function configure(at: usize, parts: usize): void {
   Region.flows = slab(layout, 0, layout.flows, capacity, FLOW_BYTES)
   Region.firstFlow = layout.flows
   Region.tails = layout.tails
+  Region.extras = layout.extras
   Region.rarities = slab(layout, 1, layout.rarities, layout.rarityCount, RARITIES_BYTES)
   Region.connections = slab(layout, 2, layout.connections, capacity, CONNECTION_BYTES)
+  Region.firstConnection = layout.connections
+  Region.doubts = layout.doubts
   Region.progress = slab(layout, 3, layout.progress, layout.progressCount, PROGRESS_BYTES)
   Region.exchanges = slab(layout, 4, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
+  Region.responses = slab(layout, 5, layout.responses, layout.exchangeCount, MESSAGE_BYTES)
   openPool(layout.poolPages)
   openOutput(layout.output, layout.outputEnd, layout.pairRoom)
   openLists()

@@ -9,12 +9,15 @@ import type { AssemblerOptions } from '../assembler-options.ts'
 import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
 import {
   SIZE_OF_CONNECTION,
+  SIZE_OF_DOUBTS,
   SIZE_OF_ENDS,
   SIZE_OF_EXCHANGE,
+  SIZE_OF_EXTRAS,
   SIZE_OF_FLOW,
   SIZE_OF_HASH_KEYS,
   SIZE_OF_INTERFACE,
   SIZE_OF_LISTS,
+  SIZE_OF_MESSAGE,
   SIZE_OF_PAGE,
   SIZE_OF_PROGRESS,
   SIZE_OF_RARITIES,
@@ -39,7 +42,7 @@ const INTERFACE_COUNTERS_BYTES = 1024
 /** Exchanges, and messages in progress, that one segment may begin beyond the bound. */
 const EXCHANGES_OF_A_SEGMENT = 8192
 const MESSAGES_OF_A_SEGMENT = 8
-const SLABS = 5
+const SLABS = 6
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
 const AHEAD_BYTES = 64
@@ -47,7 +50,7 @@ const SLACK_BYTES = 64
 const ALIGNMENT = 64
 const WASM_PAGE_BYTES = 65_536
 /** Bytes of the words of a Layout, in front of those of `Part` (core/layout.ts). */
-const LAYOUT_BYTES = 128
+const LAYOUT_BYTES = 192
 
 export class ProgramMemory {
   readonly memory: WebAssembly.Memory
@@ -100,13 +103,16 @@ export class ProgramMemory {
       connections,
       regions.add(connections * SIZE_OF_FLOW),
       regions.add(connections * SIZE_OF_TAIL),
+      regions.add(connections * SIZE_OF_EXTRAS),
       rarities,
       regions.add(rarities * SIZE_OF_RARITIES),
       regions.add(connections * SIZE_OF_CONNECTION),
+      regions.add(connections * SIZE_OF_DOUBTS),
       messageCount,
       regions.add(messageCount * SIZE_OF_PROGRESS),
       exchangeCount,
       regions.add(exchangeCount * SIZE_OF_EXCHANGE),
+      regions.add(exchangeCount * SIZE_OF_MESSAGE),
       this.#interfaces,
       this.#traffic,
       regions.add(options.messageBytes),

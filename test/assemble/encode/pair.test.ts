@@ -99,6 +99,23 @@ describe('pair encoding', () => {
     })
   })
 
+  test('names the ends of each connection on a tuple that is used again with client and server exchanged', () => {
+    const client = { address: '10.0.0.5', port: 51234 }
+    const server = { address: '10.0.0.9', port: 8080 }
+    const links = [{}, { client: server, server: client }, {}]
+    const harness = new AssembleHarness()
+    for (const [i, link] of links.entries()) {
+      const script = new TcpScript({ clientIsn: 1000 * i, startMicros: START_MICROS + i * 1_000_000 }).handshake()
+      script.client('GET / HTTP/1.1\r\nHost: a\r\n\r\n').server('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n').close()
+      harness.script(script, link)
+    }
+    const ends = harness.finish().pairs.map((pair) => [pair.client.port, pair.server.port])
+    assert.deepEqual(
+      ends,
+      links.map((_, i) => (i === 1 ? [8080, 51234] : [51234, 8080])),
+    )
+  })
+
   test('lengths of strings and bodies at every boundary of their headers', () => {
     for (const length of [0, 1, 30, 31, 32, 33, 254, 255, 256, 257, 65_534, 65_535, 65_536, 65_537, 200_000]) {
       const text = 'x'.repeat(length)

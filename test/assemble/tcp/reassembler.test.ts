@@ -114,6 +114,15 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.count('bytes.gap'), 2)
   })
 
+  test('bytes of which only later segments show that they were sent become a gap, whatever number a damaged one has', () => {
+    for (const damaged of [[], [fromClient(2 + 2 ** 31, '')]]) {
+      const tcp = patient(fromClient(0, 'ab'), fromClient(6, ''), ...damaged, fromServer(0, 'x', { acks: 6 }))
+      for (let i = 0; i < 4; i++) tcp.segment(fromServer(1, '', { acks: 6 }))
+      assert.equal(tcp.only.client, 'ab[4]')
+      assert.equal(tcp.count('gaps.acked'), 1)
+    }
+  })
+
   test('neither four segments within a millisecond nor a millisecond without segments is enough', () => {
     const hole = [fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })]
     const fast = harness(...hole)

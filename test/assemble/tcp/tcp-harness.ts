@@ -26,7 +26,7 @@ export class TcpHarness {
   readonly connections: Delivered[] = []
   readonly #tcp: TcpProgram
   readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
-  readonly #bySerial = new Map<number, Delivered>()
+  readonly #byFlow = new Map<number, Delivered>()
 
   constructor(options: TcpProgramOptions = {}) {
     this.#tcp = new TcpProgram(
@@ -140,7 +140,7 @@ export class TcpHarness {
 
   #release(flow: number): void {
     this.#of(flow).released = true
-    this.#bySerial.delete(this.#tcp.exports.serialOf(flow))
+    this.#byFlow.delete(flow)
   }
 
   #add(flow: number, direction: number, text: string): void {
@@ -157,11 +157,10 @@ export class TcpHarness {
   }
 
   #of(flow: number): Delivered {
-    const serial = this.#tcp.exports.serialOf(flow)
-    let delivered = this.#bySerial.get(serial)
+    let delivered = this.#byFlow.get(flow)
     if (delivered === undefined) {
       delivered = { client: '', server: '', clientEnd: -1, serverEnd: -1, released: false, ambiguous: false }
-      this.#bySerial.set(serial, delivered)
+      this.#byFlow.set(flow, delivered)
       this.connections.push(delivered)
     }
     return delivered

@@ -40,7 +40,6 @@ interface Exports {
   endInterface(id: number): void
   usedBytes(): number
   raritiesUsed(): number
-  serialOf(flow: number): number
   clientOf(flow: number): number
   nextSeqOf(flow: number, direction: number): number
   find(ip: number, tcp: number, domain: number, network: number, hash: number): number
@@ -109,6 +108,7 @@ interface Exports {
   nextCell(cell: number): number
   readonly SIZE_OF_FLOW: { value: number }
   readonly SIZE_OF_TAIL: { value: number }
+  readonly SIZE_OF_EXTRAS: { value: number }
   readonly SIZE_OF_RARITIES: { value: number }
   readonly SIZE_OF_SLAB: { value: number }
   readonly SIZE_OF_LISTS: { value: number }
@@ -196,6 +196,7 @@ export class TcpProgram {
       region(core.SIZE_OF_LISTS.value),
       region(flows * core.SIZE_OF_FLOW.value),
       region(flows * core.SIZE_OF_TAIL.value),
+      region(flows * core.SIZE_OF_EXTRAS.value),
       rarities,
       region(rarities * core.SIZE_OF_RARITIES.value),
       flows,

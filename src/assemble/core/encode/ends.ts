@@ -2,11 +2,12 @@
  * Writes the endpoints of a connection: `client` and `server` with address, port and pod. They are the same for all
  * pairs of a connection, so they are encoded once into a slot and copied from there.
  *
- * A flow's slot is its serial number modulo the number of slots; a flow that finds another one's endpoints there replaces them.
+ * A flow's slot is its place in the flow table modulo the number of slots; a flow that finds another one's endpoints there replaces
+ * them. Invariant: a slot names an open flow, or none.
  */
 import { copy } from '../memory/copy'
 import { Region } from '../memory/regions'
-import { Direction, Flow } from '../tcp/flow'
+import { Direction, Flow, indexOf } from '../tcp/flow'
 import { addressWord, isIpv6, portOf } from '../tcp/flow-table'
 import { writeIpv4, writeIpv6 } from './addresses'
 import { Part } from './parts'
@@ -17,10 +18,10 @@ const NIL: u8 = 0xc0
 /** Shorter strings have a header of one byte, others of two. */
 const SHORT_STRING: usize = 32
 
-/** What a slot holds: the serial number of its connection, the length of the whole, the offset of the server's part, the bytes. */
+/** What a slot holds: the flow, or 0, the length of the whole, the offset of the server's part, the bytes. */
 @unmanaged
 class Slot {
-  serial: i32
+  flow: usize
   length: usize
   serverAt: usize
 }
@@ -30,17 +31,28 @@ export const ENDS_SLOT_BYTES: usize = 208
 
 /** Writes client, server and the key of the request. @returns the address after it */
 export function writeEnds(to: usize, flow: Flow): usize {
-  const slot = changetype<Slot>(Region.ends + <usize>(<u32>flow.serial & (ENDS_SLOTS - 1)) * ENDS_SLOT_BYTES)
-  if (slot.serial !== flow.serial) encode(slot, flow)
+  const slot = slotAt(indexOf(flow))
+  if (slot.flow !== changetype<usize>(flow)) encode(slot, flow)
   const from = changetype<usize>(slot) + BYTES_AT
   if ((flow.clientPod | flow.serverPod) !== 0) return withPods(to, from, slot.serverAt, slot.length, flow)
   copy(to, from, slot.length)
   return to + slot.length
 }
 
-/** Empties all slots: serial numbers begin anew. */
+/** The connection is over: its record may be used for another one. */
+export function forgetEnds(flow: Flow): void {
+  const slot = slotAt(indexOf(flow))
+  if (slot.flow === changetype<usize>(flow)) slot.flow = 0
+}
+
+/** Empties all slots: an assembler begins (layout.ts). */
 export function openEnds(): void {
-  for (let i: u32 = 0; i < ENDS_SLOTS; i++) changetype<Slot>(Region.ends + <usize>i * ENDS_SLOT_BYTES).serial = 0
+  for (let i: u32 = 0; i < ENDS_SLOTS; i++) slotAt(i).flow = 0
+}
+
+/** @param index of a flow */
+function slotAt(index: u32): Slot {
+  return changetype<Slot>(Region.ends + <usize>(index & (ENDS_SLOTS - 1)) * ENDS_SLOT_BYTES)
 }
 
 /** Writes the encoded parts with the pods between them. */
@@ -76,7 +88,7 @@ function encode(slot: Slot, flow: Flow): void {
   store<u8>(at++, NIL)
   copy(at, Part.request, Part.requestBytes)
   slot.length = at + Part.requestBytes - start
-  slot.serial = flow.serial
+  slot.flow = changetype<usize>(flow)
 }
 
 /** Encodes one endpoint up to the key of its pod. */

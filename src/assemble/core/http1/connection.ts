@@ -4,57 +4,54 @@
  *
  *     Connection ─┬─ requests:  MessageStream ──▶ Progress ──▶ Exchange ◀── the one whose request is in progress
  *                 ├─ responses: MessageStream ──▶ Progress ──▶ Exchange ◀── the one whose response is
- *                 ├─ first … last: Exchange ─next─▶ Exchange  requests that wait for their responses
- *                 ├─ confirming, contested: Exchange          complete pairs that wait for a proof
- *                 └─ flow
+ *                 ├─ first … last: Exchange ─next─▶ Exchange  requests that wait for their responses, in a ring
+ *                 ├─ flow
+ *                 └┄ its place in the table ┄▶ Doubts: confirming, contested: Exchange   complete pairs that wait for a proof
  *
- * Records: a connection is followed by its two streams, an exchange by its two messages. The modules around this file hold
- * the rules.
+ *     Exchange ─┬─ request: Message
+ *               └─ response ──▶ Message, once it has begun
+ *
+ * Records: a connection is followed by its two streams, an exchange by its request. Doubts, which few connections have, are a table of
+ * its own in the order of the connections: memory is used only for those that are written. The modules around this file hold the rules.
  */
 import { Chain, free, heldBytes } from '../memory/chain'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
-import { NO_REASON, REASON_GAP, REASON_RESET, REASON_TIMEOUT } from '../reasons'
+import { NO_REASON, REASON_TIMEOUT } from '../reasons'
 import { Flow, Stream, streamOf } from '../tcp/flow'
-import { hasDelivered } from '../tcp/handshake'
-import { seqDiff } from '../tcp/seq'
-import { HEAD, HEAD_PART, SEEK } from './stream-states'
+import { HEAD } from './stream-states'
 
 /** Bits of `Connection.flags`. */
-const RESPONSE_DOUBT: u8 = 1 << 0
-const REQUEST_DOUBT: u8 = 1 << 1
-const ACK_BEFORE_GAP_KNOWN: u8 = 1 << 2
-const ANSWERED_KNOWN: u8 = 1 << 3
-const ORPHAN_KNOWN: u8 = 1 << 4
-const BEGUN_KNOWN: u8 = 1 << 5
-const PIPELINING: u8 = 1 << 6
-const RECOGNISED: u8 = 1 << 7
+const RESPONSE_DOUBT: u16 = 1 << 0
+const REQUEST_DOUBT: u16 = 1 << 1
+const ACK_BEFORE_GAP_KNOWN: u16 = 1 << 2
+const ANSWERED_KNOWN: u16 = 1 << 3
+const ORPHAN_KNOWN: u16 = 1 << 4
+const BEGUN_KNOWN: u16 = 1 << 5
+const PIPELINING: u16 = 1 << 6
+const RECOGNISED: u16 = 1 << 7
+const CONFIRMING: u16 = 1 << 8
+const CONTESTED: u16 = 1 << 9
 
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. */
 @unmanaged
 export class Connection {
   flow: Flow
-  /** Unanswered requests in order. Abandoned ones stay in the queue to absorb their responses. */
-  first: Exchange | null
+  /** The newest of the unanswered requests, whose `next` is the oldest. Abandoned ones stay in the queue to absorb their responses. */
   last: Exchange | null
-  /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
-  confirming: Exchange | null
-  /** A pair whose response is followed by another one, or by none, if it ends where it seems to end. */
-  contested: Exchange | null
-  queued: i32
-  /** Up to where the client had been answered before unknown requests, once `ackBeforeGapKnown`. */
-  ackBeforeGap: i32
   /** Of the last final response that ended: the sequence number after it, and how much the server had received by then. */
   answeredSeq: i32
   answeredAck: i32
-  /** The sequence number after the last final response for which no request was waiting. */
-  orphanSeq: i32
   /** Acknowledgement number of the segment in which the last request began, even if it was abandoned. */
   begunAck: i32
-  /** Why, a REASON_ value; NO_REASON if the capture began within the connection. */
-  responseDoubtReason: i8
-  requestDoubtReason: i8
-  flags: u8
+  /** Requests in the queue. */
+  queued: u16
+  flags: u16
+  /** The oldest of the unanswered requests. */
+  get first(): Exchange | null {
+    const last = this.last
+    return last === null ? null : last.next
+  }
   /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
   get responseDoubt(): bool {
     return (this.flags & RESPONSE_DOUBT) !== 0
@@ -69,6 +66,7 @@ export class Connection {
   set requestDoubt(is: bool) {
     this.flags = is ? this.flags | REQUEST_DOUBT : this.flags & ~REQUEST_DOUBT
   }
+  /** `Doubts.ackBeforeGap` counts. */
   get ackBeforeGapKnown(): bool {
     return (this.flags & ACK_BEFORE_GAP_KNOWN) !== 0
   }
@@ -81,6 +79,7 @@ export class Connection {
   set answeredKnown(is: bool) {
     this.flags = is ? this.flags | ANSWERED_KNOWN : this.flags & ~ANSWERED_KNOWN
   }
+  /** `Doubts.orphanSeq` counts. */
   get orphanKnown(): bool {
     return (this.flags & ORPHAN_KNOWN) !== 0
   }
@@ -107,6 +106,36 @@ export class Connection {
   set recognised(is: bool) {
     this.flags = is ? this.flags | RECOGNISED : this.flags & ~RECOGNISED
   }
+  /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
+  get confirming(): Exchange | null {
+    return (this.flags & CONFIRMING) === 0 ? null : doubtsOf(this).confirming
+  }
+  set confirming(exchange: Exchange | null) {
+    this.flags = exchange === null ? this.flags & ~CONFIRMING : this.flags | CONFIRMING
+    if (exchange !== null) doubtsOf(this).confirming = exchange
+  }
+  /** A pair whose response is followed by another one, or by none, if it ends where it seems to end. */
+  get contested(): Exchange | null {
+    return (this.flags & CONTESTED) === 0 ? null : doubtsOf(this).contested
+  }
+  set contested(exchange: Exchange | null) {
+    this.flags = exchange === null ? this.flags & ~CONTESTED : this.flags | CONTESTED
+    if (exchange !== null) doubtsOf(this).contested = exchange
+  }
+}
+
+/**
+ * What only some connections need. What it held for another connection stays until it is written: flags of the connection tell what
+ * counts.
+ */
+@unmanaged
+export class Doubts {
+  confirming: Exchange | null
+  contested: Exchange | null
+  /** Up to where the client had been answered before unknown requests, once `ackBeforeGapKnown`. */
+  ackBeforeGap: i32
+  /** The sequence number after the last final response for which no request was waiting, once `orphanKnown`. */
+  orphanSeq: i32
 }
 
 /** The messages of one direction of a connection: its requests or its responses. */
@@ -117,6 +146,8 @@ export class MessageStream {
   /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
   lastAck: i32
   state: u8
+  /** Why messages may be missing, a REASON_ value; NO_REASON if the capture began within the connection. */
+  doubtReason: i8
   isResponse: bool
   ackKnown: bool
 }
@@ -191,8 +222,11 @@ export class Exchange {
   waitingMicros: f64
   older: Exchange | null
   newer: Exchange | null
+  /** The next one of the queue; of its newest one the oldest. */
   next: Exchange | null
   connection: Connection
+  /** Null until it begins. */
+  response: Message | null
   /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */
   ackFirst: i32
   ackLast: i32
@@ -216,7 +250,6 @@ export class Exchange {
   requestOpen: bool
   requestDone: bool
   responseOpen: bool
-  responseBegun: bool
   responseDone: bool
   /** The response began before the request had ended. */
   early: bool
@@ -231,6 +264,9 @@ export class Exchange {
   /** It is in the list of those that wait. */
   waits: bool
   flags: u8
+  get responseBegun(): bool {
+    return this.response !== null
+  }
   /** A request head seems to begin right after the head of this request. */
   get headInBody(): bool {
     return (this.flags & HEAD_IN_BODY) !== 0
@@ -259,18 +295,38 @@ export const CONNECTION_BYTES: usize = CONNECTION_HEAD + 2 * STREAM_BYTES
 /** What is kept of a message in progress. */
 export const PROGRESS_BYTES: usize = (offsetof<Progress>() + 7) & ~7
 const EXCHANGE_HEAD: usize = (offsetof<Exchange>() + 7) & ~7
-const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
-/** An exchange with its messages. */
-export const EXCHANGE_BYTES: usize = EXCHANGE_HEAD + 2 * MESSAGE_BYTES
+/** A message that is a record of its own: a response. */
+export const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
+/** An exchange with its request. */
+export const EXCHANGE_BYTES: usize = EXCHANGE_HEAD + MESSAGE_BYTES
+export const DOUBTS_BYTES: usize = offsetof<Doubts>()
+
+/** What only some connections need; its flags tell which of it counts. */
+export function doubtsOf(connection: Connection): Doubts {
+  const index = <u32>(changetype<usize>(connection) - Region.firstConnection) / <u32>CONNECTION_BYTES
+  return changetype<Doubts>(Region.doubts + <usize>index * DOUBTS_BYTES)
+}
 
 /** The request of an exchange: part of its record, empty until it begins. */
 export function requestOf(exchange: Exchange): Message {
   return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD)
 }
 
-/** The response of an exchange: part of its record, empty until it begins. */
+/** The response of an exchange, which has begun. */
 export function responseOf(exchange: Exchange): Message {
-  return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD + MESSAGE_BYTES)
+  return changetype<Message>(exchange.response)
+}
+
+/** The response of an exchange begins. There is room: each exchange may have one. */
+export function beginResponse(exchange: Exchange): Message {
+  const response = changetype<Message>(allocateRecord(Region.responses))
+  exchange.response = response
+  return response
+}
+
+/** The request behind this one in its queue, or null. */
+export function behind(connection: Connection, exchange: Exchange): Exchange | null {
+  return exchange === connection.last ? null : exchange.next
 }
 
 /** The stream of the connection's client. */
@@ -329,11 +385,12 @@ export function partialOf(progress: Progress): Chain {
 export function newConnection(flow: Flow): Connection {
   const connection = changetype<Connection>(allocateRecord(Region.connections))
   connection.flow = flow
-  connection.responseDoubtReason = NO_REASON
-  connection.requestDoubtReason = NO_REASON
-  requestsOf(connection).state = HEAD
+  const requests = requestsOf(connection)
+  requests.state = HEAD
+  requests.doubtReason = NO_REASON
   const responses = responsesOf(connection)
   responses.state = HEAD
+  responses.doubtReason = NO_REASON
   responses.isResponse = true
   return connection
 }
@@ -354,23 +411,28 @@ export function newExchange(connection: Connection): Exchange {
 
 /** Frees the record of an exchange to which nothing refers any more (`settle` in outcomes.ts). */
 export function freeExchange(exchange: Exchange): void {
+  const response = exchange.response
+  if (response !== null) freeRecord(Region.responses, changetype<usize>(response))
   freeRecord(Region.exchanges, changetype<usize>(exchange))
 }
 
 /** Frees the bytes that are stored of both messages. */
 export function freeMessages(exchange: Exchange): void {
   free(requestOf(exchange))
-  free(responseOf(exchange))
+  const response = exchange.response
+  if (response !== null) free(response)
 }
 
 /** Bytes of the pool that are in use for both messages. */
 export function heldByExchange(exchange: Exchange): usize {
-  return heldBytes(requestOf(exchange)) + heldBytes(responseOf(exchange))
+  const response = exchange.response
+  return heldBytes(requestOf(exchange)) + (response === null ? 0 : heldBytes(response))
 }
 
 /** Bytes on the wire of the response, as far as they are known. */
 export function responseWireBytes(exchange: Exchange): i32 {
-  return exchange.responseBegun ? responseOf(exchange).wireBytes : 0
+  const response = exchange.response
+  return response === null ? 0 : response.wireBytes
 }
 
 /** Frees the bytes of a head that was cut between segments, if there are any. */
@@ -379,11 +441,6 @@ export function freePartial(stream: MessageStream): void {
   if (progress === null) return
   free(partialOf(progress))
   progress.unsentBytes = 0
-}
-
-/** Requests were lost behind the last one, or what follows it is no request. */
-export function requestsLost(connection: Connection): bool {
-  return connection.requestDoubt && connection.requestDoubtReason !== NO_REASON
 }
 
 /** The client's stream, as TCP has it. */
@@ -396,91 +453,4 @@ export function clientStream(connection: Connection): Stream {
 export function serverStream(connection: Connection): Stream {
   const flow = connection.flow
   return streamOf(flow, flow.client === 0 ? 1 : 0)
-}
-
-/**
- * A final response has ended before `seq`, in a segment with acknowledgement number `ack`.
- *
- * @param isOrphan no request was waiting for it
- */
-export function noteAnswer(connection: Connection, seq: i32, ack: i32, isOrphan: bool): void {
-  connection.answeredSeq = seq
-  connection.answeredAck = ack
-  connection.answeredKnown = true
-  if (!isOrphan) return
-  connection.orphanSeq = seq
-  connection.orphanKnown = true
-}
-
-/**
- * The requests before this point were not captured.
- *
- * @param fromStart they begin with the connection, when the client had received up to `serverSeq`
- */
-export function startInDoubt(connection: Connection, fromStart: bool, serverSeq: i32): void {
-  requestsOf(connection).state = SEEK
-  seekResponses(connection)
-  connection.requestDoubt = true
-  connection.requestDoubtReason = fromStart ? REASON_GAP : NO_REASON
-  connection.ackBeforeGap = serverSeq
-  connection.ackBeforeGapKnown = fromStart
-}
-
-/**
- * Both streams' first numbers are known now: order counts again if the first request, whose head may be incomplete, has
- * them and nothing precedes it.
- */
-export function beginBoth(connection: Connection): void {
-  const server = serverStream(connection)
-  if (hasDelivered(server)) return
-  const first = connection.first
-  const requests = requestsOf(connection)
-  if (first === null && requests.state !== HEAD_PART) return
-  const seq = first === null ? progressOf(requests).partialSeq : requestOf(first).startSeq
-  const ack = first === null ? progressOf(requests).partialAck : first.ackFirst
-  // A SYN with a request acknowledges nothing.
-  if (seq !== clientStream(connection).firstSeq || (ack !== server.firstSeq && ack !== 0)) return
-  if (first === null) connection.requestDoubt = false
-  else first.gapBefore = false
-  connection.responseDoubt = false
-  responsesOf(connection).state = HEAD
-}
-
-/** An unknown number of responses may precede the next one. */
-export function seekResponses(connection: Connection): void {
-  responsesOf(connection).state = SEEK
-  doubtResponses(connection, NO_REASON)
-}
-
-/**
- * What was sent around a RST that its receiver ignored was not read.
- *
- * @param withRequest a request begins at once: that showed that the RST was ignored
- */
-export function resume(connection: Connection, withRequest: bool): void {
-  startInDoubt(connection, false, 0)
-  if (withRequest) requestsOf(connection).state = HEAD
-  doubtResponses(connection, REASON_RESET)
-  connection.requestDoubtReason = REASON_RESET
-}
-
-/** From here on responses may be missing, or bytes that seem to be responses may be none. @param reason a REASON_ value */
-export function doubtResponses(connection: Connection, reason: i8): void {
-  connection.responseDoubt = true
-  connection.responseDoubtReason = reason
-}
-
-/**
- * An unknown number of requests is missing here.
- *
- * @param reason a REASON_ value
- * @param lastAck what the client had acknowledged before, if `ackKnown`; more may have been answered since
- */
-export function doubtRequests(connection: Connection, reason: i8, lastAck: i32, ackKnown: bool): void {
-  const answers = serverStream(connection)
-  const more = answers.known && (!ackKnown || seqDiff(lastAck, answers.nextSeq) > 0)
-  connection.requestDoubt = true
-  connection.requestDoubtReason = reason
-  connection.ackBeforeGap = more ? answers.nextSeq : lastAck
-  connection.ackBeforeGapKnown = ackKnown || answers.known
 }

@@ -5,8 +5,10 @@
  */
 import { seqDiff } from '../tcp/seq'
 import {
+  behind,
   Connection,
   connectionOf,
+  doubtsOf,
   exchangeOf,
   MessageStream,
   progressOf,
@@ -69,7 +71,7 @@ export function headOvertaken(stream: MessageStream, ack: i32): bool {
 /** Whether that response was not to an earlier request: none was waiting for it. */
 export function headAnswered(stream: MessageStream): bool {
   const connection = connectionOf(stream)
-  if (connection.orphanKnown && seqDiff(progressOf(stream).partialAck, connection.orphanSeq) > 0) return true
+  if (connection.orphanKnown && seqDiff(progressOf(stream).partialAck, doubtsOf(connection).orphanSeq) > 0) return true
   const responses = responsesOf(connection)
   return responses.state === TO_CLOSE && exchangeOf(responses) === null
 }
@@ -79,9 +81,10 @@ export function headAnswered(stream: MessageStream): bool {
  * some of that request, while another response is still believed open.
  */
 export function answersNext(stream: MessageStream, seq: i32, ack: i32): bool {
-  const first = connectionOf(stream).first
+  const connection = connectionOf(stream)
+  const first = connection.first
   // While its head is open, the request that a response answers is still the first one.
-  const next = stream.state === HEAD_PART && first !== null ? first.next : first
+  const next = stream.state === HEAD_PART && first !== null ? behind(connection, first) : first
   if (next === null) return false
   return (next.ackFirst === seq || next.ackLast === seq) && seqDiff(requestOf(next).startSeq, ack) > 0
 }

@@ -22,12 +22,9 @@ import { seqDiff } from '../tcp/seq'
 import {
   Connection,
   connectionOf,
-  doubtRequests,
-  doubtResponses,
   Exchange,
   exchangeOf,
   MessageStream,
-  noteAnswer,
   progressOf,
   requestOf,
   requestsOf,
@@ -37,6 +34,7 @@ import {
 } from './connection'
 import { answersNext, clientContinues, headAnswered, headOvertaken, responseCovered } from './contradiction'
 import { longestWaiting, startDeadline, stopDeadline } from './deadlines'
+import { doubtRequests, doubtResponses, noteAnswer } from './doubts'
 import { abandon } from './outcomes'
 import { abandonQueue, missed, unansweredReason } from './pairing'
 import { Position } from './position'

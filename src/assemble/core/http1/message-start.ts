@@ -26,21 +26,20 @@ import { Flow, PROTOCOL_OPAQUE, PROTOCOL_TUNNEL, TUNNEL_CONNECT } from '../tcp/f
 import { seqDiff } from '../tcp/seq'
 import { expectChunked } from './chunked'
 import {
+  beginResponse,
   Connection,
   connectionOf,
-  doubtResponses,
   Exchange,
   MessageStream,
   newExchange,
-  noteAnswer,
   progressOf,
   requestOf,
-  requestsLost,
   requestsOf,
   responseOf,
 } from './connection'
 import { clientHasContinued } from './contradiction'
 import { stopDeadline } from './deadlines'
+import { doubtResponses, noteAnswer, requestsLost } from './doubts'
 import {
   abandonToClose,
   becomeOpaque,
@@ -108,7 +107,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   exchange.requestOpen = true
   progressOf(stream).exchange = exchange
   enqueue(connection, exchange)
-  if (connection.queued > QUEUE_LENGTH) {
+  if (<i32>connection.queued > QUEUE_LENGTH) {
     abandonQueue(connection, REASON_EVICTED)
     doubtResponses(connection, REASON_EVICTED)
   }
@@ -158,8 +157,7 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   countMessage(connection, C.responses)
   if (exchange === null) return orphan(stream, bodyStart, end)
   progressOf(stream).exchange = exchange
-  const response = responseOf(exchange)
-  exchange.responseBegun = true
+  const response = beginResponse(exchange)
   exchange.responseOpen = true
   exchange.contested = clientHasContinued(connection, progressOf(stream).bodySeq)
   exchange.early = !exchange.requestDone
@@ -176,7 +174,7 @@ function judgeResponse(connection: Connection, exchange: Exchange, status: i32):
   const waited = exchange.requestDone ? responseOf(exchange).startMicros - requestOf(exchange).endMicros : 0
   if (exchange.abandoned) count(C.orphanedTimeout + <usize>exchange.reason * sizeof<f64>())
   else if (waited > Settings.responseTimeoutMicros) abandon(exchange, REASON_TIMEOUT)
-  else if (requestsLost(connection)) forgo(exchange, connection.requestDoubtReason)
+  else if (requestsLost(connection)) forgo(exchange, requestsOf(connection).doubtReason)
   // The client had begun to receive this response when it sent what was read as the request's body.
   if (exchange.headInBody && seqDiff(Position.headSeq, exchange.headInBodyAck) > 0) abandon(exchange, REASON_DOUBTFUL)
   if (exchange.rule !== RULE_NONE) return
@@ -235,7 +233,7 @@ function bodyToClose(stream: MessageStream, bodyStart: usize, end: usize): usize
   const connection = connectionOf(stream)
   stream.state = TO_CLOSE
   if (clientHasContinued(connection, progressOf(stream).bodySeq)) abandonToClose(connection, REASON_DOUBTFUL)
-  else if (requestsLost(connection)) abandonToClose(connection, connection.requestDoubtReason)
+  else if (requestsLost(connection)) abandonToClose(connection, requestsOf(connection).doubtReason)
   else return bodyStart
   return end
 }

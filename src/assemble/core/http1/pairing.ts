@@ -4,15 +4,17 @@
  * sequence numbers prove it answers (proof.ts), and the requests before that one are abandoned.
  *
  *     enqueue ──▶ last … next ◀─ first ──▶ match: in order the first, after a loss the proven one
+ *                   └───────next──────▲
  *
  * Invariants: the queue is in the order in which the requests were sent. A request leaves it with its final response; one that
  * is abandoned earlier stays, so that its response is not matched with the next request. `responseDoubt`, and `gapBefore` of a
  * request, mean that order proves nothing. They are cleared by a proven match, or where a handshake that was captured late shows
- * that nothing precedes the first request (`beginBoth` in connection.ts).
+ * that nothing precedes the first request (`beginBoth` in doubts.ts).
  */
 import { NO_REASON, REASON_GAP } from '../reasons'
 import { seqDiff } from '../tcp/seq'
-import { Connection, Exchange, requestOf, requestsLost, serverStream } from './connection'
+import { Connection, doubtsOf, Exchange, requestOf, requestsOf, responsesOf, serverStream } from './connection'
+import { requestsLost } from './doubts'
 import { abandon } from './outcomes'
 import { prove } from './proof'
 
@@ -25,13 +27,16 @@ export function enqueue(connection: Connection, exchange: Exchange): void {
   if (connection.requestDoubt) {
     connection.requestDoubt = false
     exchange.gapBefore = true
-    exchange.gapReason = connection.requestDoubtReason
-    exchange.ackBeforeGap = connection.ackBeforeGap
+    exchange.gapReason = requestsOf(connection).doubtReason
     exchange.ackBeforeGapKnown = connection.ackBeforeGapKnown
+    if (connection.ackBeforeGapKnown) exchange.ackBeforeGap = doubtsOf(connection).ackBeforeGap
   }
   exchange.queued = true
-  if (last === null) connection.first = exchange
-  else last.next = exchange
+  if (last === null) exchange.next = exchange
+  else {
+    exchange.next = last.next
+    last.next = exchange
+  }
   connection.last = exchange
   connection.queued++
 }
@@ -74,7 +79,8 @@ export function unansweredReason(connection: Connection, exchange: Exchange, oth
   const server = serverStream(connection)
   if (missed(connection)) return REASON_GAP
   if (!server.known || seqDiff(exchange.ackLast, server.nextSeq) <= 0) return otherwise
-  if (connection.responseDoubt && connection.responseDoubtReason !== NO_REASON) return connection.responseDoubtReason
+  const doubtReason = responsesOf(connection).doubtReason
+  if (connection.responseDoubt && doubtReason !== NO_REASON) return doubtReason
   return exchange.gapBefore && exchange.gapReason !== NO_REASON ? exchange.gapReason : otherwise
 }
 
@@ -93,10 +99,10 @@ export function missedBytes(connection: Connection): i32 {
 export function orphanReason(connection: Connection): i8 {
   // Only the server's direction is captured.
   if (!serverStream(connection).ackedKnown && !connection.flow.resumed) return NO_REASON
-  if (requestsLost(connection)) return connection.requestDoubtReason
+  if (requestsLost(connection)) return requestsOf(connection).doubtReason
   const first = connection.first
   if (first !== null && first.gapBefore && first.gapReason !== NO_REASON) return first.gapReason
-  return connection.responseDoubt ? connection.responseDoubtReason : NO_REASON
+  return connection.responseDoubt ? responsesOf(connection).doubtReason : NO_REASON
 }
 
 /** As `match`, where the order of responses proves nothing. */
@@ -118,9 +124,9 @@ function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool):
 
 /** Removes the oldest request from the queue. */
 function dequeue(connection: Connection, first: Exchange): void {
-  const next = first.next
-  connection.first = next
-  if (next === null) connection.last = null
+  const last = changetype<Exchange>(connection.last)
+  if (first === last) connection.last = null
+  else last.next = first.next
   first.next = null
   first.queued = false
   connection.queued--

@@ -7,7 +7,7 @@
  *
  * Invariant: a stream leaves SEEK at the beginning of a segment that provably begins with a message (`beginsMessage`: a complete
  * start line and a header field), or where a handshake that was captured late shows that nothing precedes its first message
- * (`beginBoth` in connection.ts). So bytes of a body are never parsed as a message.
+ * (`beginBoth` in doubts.ts). So bytes of a body are never parsed as a message.
  */
 import { REASON_DOUBTFUL } from '../reasons'
 import { freePartial, MessageStream, progressOf } from './connection'

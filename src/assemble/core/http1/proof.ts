@@ -22,8 +22,9 @@
  */
 import { timerStart } from '../clock'
 import { REASON_DOUBTFUL, REASON_OVERSIZE } from '../reasons'
-import { Connection, doubtResponses, Exchange, requestOf, responseOf } from './connection'
+import { behind, Connection, Exchange, requestOf, responseOf } from './connection'
 import { startDeadline, stopDeadline } from './deadlines'
+import { doubtResponses } from './doubts'
 import { abandon, emit, settle } from './outcomes'
 
 /** Both messages are complete: emits the pair, or waits for its confirmation. */
@@ -160,7 +161,7 @@ const LONGEST_PROVABLE_QUEUE: i32 = 64
 
 /** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
 export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void {
-  if (connection.queued > LONGEST_PROVABLE_QUEUE) return
+  if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return
   let found: Exchange | null = null
   let exchange = connection.first
   while (exchange !== null) {
@@ -168,7 +169,7 @@ export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void
       if (found !== null) return
       found = exchange
     }
-    exchange = exchange.next
+    exchange = behind(connection, exchange)
   }
   if (found === null) return
   found.interimSeq = endSeq
@@ -177,7 +178,7 @@ export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void
 
 /** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
 export function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
-  if (connection.pipelining || connection.queued > LONGEST_PROVABLE_QUEUE) return null
+  if (connection.pipelining || <i32>connection.queued > LONGEST_PROVABLE_QUEUE) return null
   let found: Exchange | null = null
   let exchange = connection.first
   while (exchange !== null) {
@@ -185,7 +186,7 @@ export function prove(connection: Connection, seq: i32, ack: i32): Exchange | nu
       if (found !== null) return null
       found = exchange
     }
-    exchange = exchange.next
+    exchange = behind(connection, exchange)
   }
   if (found === null || !found.requestDone || found.abandoned || requestOf(found).endSeq !== ack) return null
   // What the client received while it sent the request must have been 1xx responses: a final one may be lost.

@@ -21,15 +21,25 @@ export class Region {
   /** The first flow of each bucket, or 0; `bucketMask` is their number less one. */
   static buckets: usize = 0
   static bucketMask: u32 = 0
-  /** Records of flows, of the further words of IPv6 addresses in the same order, and of the fields that few streams need (tcp/flow.ts). */
+  /**
+   * Records of flows; of the further words of IPv6 addresses, and of what few flows need, in the same order; and of what few streams need
+   * (tcp/flow.ts).
+   */
   static flows: Slab = changetype<Slab>(0)
   static firstFlow: usize = 0
   static tails: usize = 0
+  static extras: usize = 0
   static rarities: Slab = changetype<Slab>(0)
-  /** Records of HTTP/1 connections, of their messages in progress, and of exchanges (http1/connection.ts). */
+  /**
+   * Records of HTTP/1 connections, and of what few of them need, in the same order; of their messages in progress, of exchanges, and of
+   * their responses (http1/connection.ts).
+   */
   static connections: Slab = changetype<Slab>(0)
+  static firstConnection: usize = 0
+  static doubts: usize = 0
   static progress: Slab = changetype<Slab>(0)
   static exchanges: Slab = changetype<Slab>(0)
+  static responses: Slab = changetype<Slab>(0)
   /** The ends of all lists (list.ts). */
   static lists: usize = 0
   /** Interfaces, by id, and their counters (interfaces.ts). */

@@ -1,47 +1,67 @@
 /** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
-import { heldOf, Stream } from './flow'
+import { heldOf, Rarities, reachedAhead, Stream } from './flow'
 import { FLAG_FIN } from './header'
 import { rareOf } from './rarities'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** Whether everything before the FIN was delivered. */
 export function atFin(stream: Stream): bool {
-  return stream.finSeen && stream.finSeq === stream.nextSeq
+  const rare = stream.rare
+  return rare !== null && rare.finSeen && rare.finSeq === stream.nextSeq
+}
+
+/** Whether a FIN was captured that is not delivered yet. */
+export function finSeen(stream: Stream): bool {
+  const rare = stream.rare
+  return rare !== null && rare.finSeen
 }
 
 /** Whether the FIN ends what the sender has sent, as far as was captured. */
 function finIsLast(stream: Stream): bool {
-  if (!stream.finSeen) return false
   const rare = stream.rare
-  return rare === null || rare.held === 0 || seqDiff(stream.finSeq, rare.heldEnd) <= 0
+  if (rare === null || !rare.finSeen) return false
+  return rare.held === 0 || seqDiff(rare.finSeq, rare.heldEnd) <= 0
+}
+
+/** Of a stream with a FIN. */
+function finSeqOf(stream: Stream): i32 {
+  return changetype<Rarities>(stream.rare).finSeq
 }
 
 /** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
 export function noteFin(stream: Stream, direction: u32, finSeq: i32): void {
-  if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0 || (stream.finSeen && finSeq === stream.finSeq)) return
+  if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0) return
+  const rare = rareOf(stream, direction)
+  if (rare.finSeen && finSeq === rare.finSeq) return
   let further = finSeq
-  const isNearest = !stream.finSeen || seqDiff(finSeq, stream.finSeq) > 0
+  const isNearest = !rare.finSeen || seqDiff(finSeq, rare.finSeq) > 0
   if (isNearest) {
-    further = stream.finSeq
-    stream.finSeq = finSeq
+    further = rare.finSeq
+    rare.finSeq = finSeq
   }
-  if (stream.finSeen) {
-    const rare = rareOf(stream, direction)
+  if (rare.finSeen) {
     rare.furtherFinSeen = true
     rare.furtherFinSeq = further
   }
-  stream.finSeen = true
+  rare.finSeen = true
 }
 
 /** A receiver discards a queued FIN when data covers its place. */
 export function voidPassedFin(stream: Stream): void {
-  while (stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) > 0) {
-    const rare = stream.rare
-    stream.finSeen = rare !== null && rare.furtherFinSeen
-    if (rare === null) return
-    stream.finSeq = rare.furtherFinSeq
+  const rare = stream.rare
+  if (rare === null) return
+  while (rare.finSeen && seqDiff(rare.finSeq, stream.nextSeq) > 0) {
+    rare.finSeen = rare.furtherFinSeen
+    rare.finSeq = rare.furtherFinSeq
     rare.furtherFinSeen = false
   }
+}
+
+/** The end is delivered: where it lies does not count any more. */
+export function forgetEnd(rare: Rarities): void {
+  rare.reachedSeen = false
+  rare.finSeen = false
+  rare.furtherFinSeen = false
 }
 
 /**
@@ -51,8 +71,8 @@ export function voidPassedFin(stream: Stream): void {
  */
 export function lostBytes(stream: Stream, firstSeq: i32): i32 {
   if (!stream.ackedKnown || stream.ended) return 0
-  const isFinFirst = heldOf(stream) === 0 || seqDiff(stream.finSeq, firstSeq) > 0
-  const sent = finIsLast(stream) && isFinFirst ? stream.finSeq : firstSeq
+  const isFinFirst = finIsLast(stream) && (heldOf(stream) === 0 || seqDiff(finSeqOf(stream), firstSeq) > 0)
+  const sent = isFinFirst ? finSeqOf(stream) : firstSeq
   return min(seqDiff(stream.nextSeq, sent), seqDiff(stream.nextSeq, stream.acked))
 }
 
@@ -64,9 +84,9 @@ export function missingTail(stream: Stream): i32 {
   if (!stream.captured || !stream.known) return 0
   const nextSeq = stream.nextSeq
   let missing = 0
-  if (finIsLast(stream)) missing = seqDiff(nextSeq, stream.finSeq)
+  if (finIsLast(stream)) missing = seqDiff(nextSeq, finSeqOf(stream))
   else {
-    missing = max(seqDiff(nextSeq, stream.reached), stream.ackedKnown ? seqDiff(nextSeq, stream.acked) : 0)
+    missing = max(reachedAhead(stream), stream.ackedKnown ? seqDiff(nextSeq, stream.acked) : 0)
     // A single number may be that of a FIN which was not captured.
     if (missing === 1) missing = 0
   }

@@ -18,14 +18,14 @@ import { Time, timerStart } from '../clock'
 import { CLOSED, PROVEN, UNPROVEN } from '../memory/list'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
-import { CLIENT_UNKNOWN, Direction, FLOW_BYTES, Flow, PROTOCOL_HTTP1, streamOf, Tail, tailOf } from './flow'
+import { CLIENT_UNKNOWN, Direction, extrasOf, FLOW_BYTES, Flow, PROTOCOL_HTTP1, streamOf, Tail, tailOf } from './flow'
 import { move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
 import { freeRarities } from './rarities'
 import { hashOf, hashTerm } from './tuple-hash'
 
 /** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */
 const MAX_NETWORKS: u32 = 16
-/** Flows move to the front of the recency list at most this often, so that not every segment of a busy flow writes it. */
+/** Flows move to the front of the recency list once in each such span, so that not every segment of a busy flow writes it. */
 const TOUCH_MICROS: f64 = 1_000_000
 
 /** What the last `find` looked for, and what it found beside it. */
@@ -48,9 +48,13 @@ class Probe {
 
 class Table {
   static capacity: u32 = 0
-  static serial: i32 = 0
   /** Keys that all lookups have compared: what a test of their cost counts. */
   static visits: u32 = 0
+}
+
+class Touch {
+  /** Where the span of TOUCH_MICROS begins in which the last segment was captured. */
+  static spanStart: f64 = 0
 }
 
 /** @param capacity maximum number of flows, closed ones that linger included */
@@ -94,7 +98,7 @@ export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32
   let flow = firstOfBucket()
   while (flow !== null) {
     Table.visits++
-    if (sameEnds(flow) && (flow.network === network || flow.alsoIn === network)) return flow
+    if (sameEnds(flow) && (flow.network === network || isAlsoIn(flow, network))) return flow
     flow = flow.chain
   }
   return null
@@ -135,7 +139,9 @@ export function idlestElsewhere(): Flow {
 
 /** The segment for which the last `find` found no flow belongs to this one, and was captured at another point. */
 export function join(flow: Flow): void {
-  if (flow.alsoIn === flow.network) flow.alsoIn = Probe.network
+  if (flow.joined) return
+  flow.joined = true
+  extrasOf(flow).alsoIn = Probe.network
 }
 
 /** Adds the flow that the last `find` did not find. The table must not be full. */
@@ -182,20 +188,16 @@ export function reopenFlow(flow: Flow, interfaceId: i32): void {
 /** Records activity of an open flow. */
 export function touch(flow: Flow): void {
   const start = timerStart()
-  // The lower bits alone would not show that it was silent for a multiple of 2^32 microseconds.
-  const isSilent = abs(start - flow.lastMicros) >= TOUCH_MICROS
+  if (!isInSpan(start)) Touch.spanStart = floor(start / TOUCH_MICROS) * TOUCH_MICROS
+  const isMoved = isInSpan(flow.lastMicros)
   flow.lastMicros = start
   const list = flow.protocol === PROTOCOL_HTTP1 ? PROVEN : UNPROVEN
-  const since = <i32>(lowerBits(start) - flow.touched)
-  if (list === flow.list && !isSilent && since < <i32>TOUCH_MICROS && since >= 0) return
-  flow.touched = lowerBits(start)
-  move(flow, list)
+  if (!isMoved || list !== flow.list) move(flow, list)
 }
 
 /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
 export function restamp(flow: Flow): void {
   flow.lastMicros = Time.clock
-  flow.touched = lowerBits(Time.clock)
   move(flow, flow.list)
 }
 
@@ -242,17 +244,10 @@ function begin(flow: Flow, interfaceId: i32): void {
   flow.addressA = Probe.addressA
   flow.addressB = Probe.addressB
   flow.network = Probe.network
-  flow.alsoIn = Probe.network
   if (isIpv6(flow)) saveTail(flow)
-  // Never 0, which means: of no connection.
-  Table.serial++
-  if (Table.serial === 0) Table.serial = 1
-  flow.serial = Table.serial
   flow.interfaceId = <u16>interfaceId
   flow.client = CLIENT_UNKNOWN
-  const start = timerStart()
-  flow.lastMicros = start
-  flow.touched = lowerBits(start)
+  flow.lastMicros = timerStart()
   push(flow, UNPROVEN)
 }
 
@@ -266,9 +261,13 @@ function saveTail(flow: Flow): void {
   tail.b3 = Probe.b3
 }
 
-/** Of a packet time. */
-function lowerBits(micros: f64): u32 {
-  return <u32>(<i64>micros)
+function isInSpan(micros: f64): bool {
+  return micros >= Touch.spanStart && micros < Touch.spanStart + TOUCH_MICROS
+}
+
+/** Whether a flow was captured in this virtual network as well. */
+function isAlsoIn(flow: Flow, network: i32): bool {
+  return flow.joined && extrasOf(flow).alsoIn === network
 }
 
 /** The bucket that `readKey` found for its key. */

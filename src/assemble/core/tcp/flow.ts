@@ -1,13 +1,16 @@
 /**
  * A TCP connection, and its two streams, as records:
  *
- *     Flow ┬ key, lists, state
+ *     Flow ┬ key, lists, state                                           ┄┄ its place in the table ┄┄▶ Tail, Extras
  *          ├ Stream 0, from the end that sorts lower (see flow-table.ts) ──rare──▶ Rarities
  *          └ Stream 1, from the other one                                ──rare──▶ Rarities
  *
- * `rare` is 0 while nothing of the stream is held, suspected or in doubt, which is nearly always: so one comparison shows
- * that a segment can only be in order.
- */ import { Region } from '../memory/regions'
+ * `rare` is 0 while nothing of the stream is ahead, held, suspected or in doubt, which is nearly always: so one comparison shows
+ * that a segment can only be in order. Tails and Extras, which few connections use, are tables of their own in the order of the flows:
+ * memory is used only for those that are written.
+ */
+import { Region } from '../memory/regions'
+import { seqDiff } from './seq'
 
 /** Index of a stream in its flow. */
 export type Direction = u32
@@ -32,7 +35,7 @@ export const CLIENT_UNKNOWN: u8 = 2
 const CAPTURED: u8 = 1 << 0
 const KNOWN: u8 = 1 << 1
 const SYN_SEEN: u8 = 1 << 2
-const FIN_SEEN: u8 = 1 << 3
+const BEYOND_FIRST: u8 = 1 << 3
 const ENDED: u8 = 1 << 4
 const ACKED_KNOWN: u8 = 1 << 5
 
@@ -41,14 +44,13 @@ const ACKED_KNOWN: u8 = 1 << 5
 export class Stream {
   /** The next byte to deliver, once `known`. Of an opaque flow: behind the furthest byte captured. */
   nextSeq: i32
-  /** First sequence number after the SYN, once `synSeen`; distinguishes a repeated SYN from a new connection's. */
+  /**
+   * First sequence number after the SYN, once `synSeen`; distinguishes a repeated SYN from a new connection's. Until then where
+   * the first segment captured starts, once `known`.
+   */
   firstSeq: i32
-  /** Where the stream ends, once `finSeen`: the nearest FIN captured, void once bytes beyond it are delivered. */
-  finSeq: i32
   /** Highest acknowledgement that the receiver sent for this stream, once `ackedKnown`. */
   acked: i32
-  /** Furthest segment start captured: the sender has sent at least up to here. */
-  reached: i32
   rare: Rarities | null
   flags: u8
   /** A segment of this direction was captured. */
@@ -70,11 +72,12 @@ export class Stream {
   set synSeen(is: bool) {
     this.flags = is ? this.flags | SYN_SEEN : this.flags & ~SYN_SEEN
   }
-  get finSeen(): bool {
-    return (this.flags & FIN_SEEN) !== 0
+  /** A segment was captured that starts behind `firstSeq`. */
+  get beyondFirst(): bool {
+    return (this.flags & BEYOND_FIRST) !== 0
   }
-  set finSeen(is: bool) {
-    this.flags = is ? this.flags | FIN_SEEN : this.flags & ~FIN_SEEN
+  set beyondFirst(is: bool) {
+    this.flags = is ? this.flags | BEYOND_FIRST : this.flags & ~BEYOND_FIRST
   }
   /** Its end was delivered; nothing follows. */
   get ended(): bool {
@@ -92,7 +95,7 @@ export class Stream {
 }
 
 /**
- * What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN.
+ * What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a FIN ahead, a second SYN.
  * rarities.ts makes and frees these records.
  */
 @unmanaged
@@ -107,6 +110,10 @@ export class Rarities {
   otherFirstSeq: i32
   /** Of the connection that used the same ports before, once `formerSynSeen`: the stream's first sequence number. */
   formerFirstSeq: i32
+  /** Furthest segment start captured, once `reachedSeen`: the sender has sent at least up to here. Counts while ahead of `nextSeq`. */
+  reached: i32
+  /** Where the stream ends, once `finSeen`: the nearest FIN captured, void once bytes beyond it or the end are delivered. */
+  finSeq: i32
   /** Another FIN, further ahead, once `furtherFinSeen`. */
   furtherFinSeq: i32
   /**
@@ -141,6 +148,8 @@ export class Rarities {
   direction: u8
   otherSynSeen: bool
   formerSynSeen: bool
+  reachedSeen: bool
+  finSeen: bool
   furtherFinSeen: bool
   resetSeen: bool
   resetEarly: bool
@@ -160,6 +169,8 @@ const HOST_PENDING: u16 = 1 << 5
 const HOP_LIMIT_PENDING: u16 = 1 << 6
 const PREAMBLE: u16 = 1 << 7
 const PROXIED: u16 = 1 << 8
+const JOINED: u16 = 1 << 9
+const PREAMBLE_STORED: u16 = 1 << 10
 
 /** Bits of `Flow.life`. */
 const LIST: u8 = 3
@@ -179,30 +190,23 @@ const TUNNEL_SHIFT: u8 = 6
 export class Flow {
   /** Packet time of its last segment, not before the clock. */
   lastMicros: f64
-  /** The lower 32 bits of the packet time when it was last moved to the front of its list. */
-  touched: u32
   /** The next flow of its bucket. */
   chain: Flow | null
   /** Its neighbours in the list it is in. */
   older: Flow | null
   newer: Flow | null
-  /** The key: domain and IP version, ports, first words of both addresses, virtual network, and another one it was seen in. */
+  /** The key: domain and IP version, ports, first words of both addresses, virtual network. */
   tag: u32
   ports: u32
   addressA: u32
   addressB: u32
   network: i32
-  alsoIn: i32
   /** Hash of its addresses and ports: Kafka's partition key. */
   hash: i32
-  /** Distinguishes this connection from others that had the same record. */
-  serial: i32
   /** Segments processed, modulo 2^32. */
   segments: i32
   /** What its owner keeps for it: address of a record, or 0. */
   http: usize
-  /** A cell with what precedes the protocol (flow-preambles.ts), or 0. */
-  preambleCell: usize
   /** The pods at its ends as encoded in pairs, as of `namesVersion`: addresses, or 0. */
   clientPod: usize
   serverPod: usize
@@ -305,19 +309,33 @@ export class Flow {
   set hopLimitPending(is: bool) {
     this.flags = is ? this.flags | HOP_LIMIT_PENDING : this.flags & ~HOP_LIMIT_PENDING
   }
-  /** A parser of the host's reads what precedes the protocol; `preambleCell` holds its state. */
+  /** A parser of the host's reads what precedes the protocol; a cell holds its state (flow-preambles.ts). */
   get preamble(): bool {
     return (this.flags & PREAMBLE) !== 0
   }
   set preamble(is: bool) {
     this.flags = is ? this.flags | PREAMBLE : this.flags & ~PREAMBLE
   }
-  /** A PROXY head has named its endpoints, which `preambleCell` holds. */
+  /** A PROXY head has named its endpoints, which a cell holds. */
   get proxied(): bool {
     return (this.flags & PROXIED) !== 0
   }
   set proxied(is: bool) {
     this.flags = is ? this.flags | PROXIED : this.flags & ~PROXIED
+  }
+  /** It was captured in a second virtual network as well, `Extras.alsoIn`. */
+  get joined(): bool {
+    return (this.flags & JOINED) !== 0
+  }
+  set joined(is: bool) {
+    this.flags = is ? this.flags | JOINED : this.flags & ~JOINED
+  }
+  /** There is a cell with what precedes the protocol, `Extras.preambleCell`. */
+  get preambleStored(): bool {
+    return (this.flags & PREAMBLE_STORED) !== 0
+  }
+  set preambleStored(is: bool) {
+    this.flags = is ? this.flags | PREAMBLE_STORED : this.flags & ~PREAMBLE_STORED
   }
 }
 
@@ -332,17 +350,36 @@ export class Tail {
   b3: u32
 }
 
+/** What only some connections need. What it held for another connection stays until it is written: flags of the flow tell what counts. */
+@unmanaged
+export class Extras {
+  /** The other virtual network in which the connection was captured, once `joined`. */
+  alsoIn: i32
+  /** The cell, once `preambleStored`. */
+  preambleCell: usize
+}
+
 const STREAMS_AT: usize = (offsetof<Flow>() + 3) & ~3
 const STREAM_BYTES: usize = (offsetof<Stream>() + 3) & ~3
 /** A flow with its streams. */
 export const FLOW_BYTES: usize = STREAMS_AT + 2 * STREAM_BYTES
 export const RARITIES_BYTES: usize = (offsetof<Rarities>() + 7) & ~7
 export const TAIL_BYTES: usize = offsetof<Tail>()
+export const EXTRAS_BYTES: usize = offsetof<Extras>()
+
+/** The place of a flow in the table. */
+export function indexOf(flow: Flow): u32 {
+  return <u32>(changetype<usize>(flow) - Region.firstFlow) / <u32>FLOW_BYTES
+}
 
 /** The further words of a flow's addresses; only of IPv6. */
 export function tailOf(flow: Flow): Tail {
-  const index = <u32>(changetype<usize>(flow) - Region.firstFlow) / <u32>FLOW_BYTES
-  return changetype<Tail>(Region.tails + <usize>index * TAIL_BYTES)
+  return changetype<Tail>(Region.tails + <usize>indexOf(flow) * TAIL_BYTES)
+}
+
+/** What only some flows need; their flags tell which of it counts. */
+export function extrasOf(flow: Flow): Extras {
+  return changetype<Extras>(Region.extras + <usize>indexOf(flow) * EXTRAS_BYTES)
 }
 
 /** The stream of a flow with that direction. */
@@ -359,4 +396,10 @@ export function flowOf(stream: Stream, direction: Direction): Flow {
 export function heldOf(stream: Stream): usize {
   const rare = stream.rare
   return rare === null ? 0 : rare.held
+}
+
+/** How far the furthest segment start captured lies ahead of the next byte: below 0 or 0, it does not. */
+export function reachedAhead(stream: Stream): i32 {
+  const rare = stream.rare
+  return rare === null || !rare.reachedSeen ? 0 : seqDiff(stream.nextSeq, rare.reached)
 }

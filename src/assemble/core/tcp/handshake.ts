@@ -63,11 +63,12 @@ export function continuesConnection(flow: Flow, direction: Direction, seq: i32, 
 export function beginStream(stream: Stream, firstSeq: i32): void {
   if (stream.synSeen) return
   stream.synSeen = true
+  // The segments before may start elsewhere.
+  stream.beyondFirst = stream.known && (stream.beyondFirst || stream.firstSeq !== firstSeq)
   stream.firstSeq = firstSeq
   if (stream.known) return
   stream.known = true
   stream.nextSeq = firstSeq
-  stream.reached = firstSeq
 }
 
 /** Corrects the stream's first sequence number after another SYN, before any byte was delivered. */
@@ -76,7 +77,10 @@ export function restartStream(stream: Stream, firstSeq: i32): void {
   stream.known = false
   stream.ackedKnown = false
   const rare = stream.rare
-  if (rare !== null) rare.otherSynSeen = false
+  if (rare !== null) {
+    rare.otherSynSeen = false
+    rare.reachedSeen = false
+  }
   beginStream(stream, firstSeq)
 }
 

@@ -11,7 +11,7 @@ import { Time } from '../clock'
 import { append, oldestIn, RARE_PROVEN, RARE_UNPROVEN, remove } from '../memory/list'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
-import { Direction, Flow, flowOf, PROTOCOL_HTTP1, Rarities, Stream } from './flow'
+import { Direction, Flow, flowOf, PROTOCOL_HTTP1, Rarities, reachedAhead, Stream } from './flow'
 
 /** A late copy of a connection's SYN follows the next connection's beginning by less than this. */
 export const LATE_SYN_MICROS: f64 = 1_000_000
@@ -76,8 +76,9 @@ export function dropIdleRarities(stream: Stream): void {
   if (rare.formerSynSeen && abs(Time.micros - rare.formerMicros) > LATE_SYN_MICROS) rare.formerSynSeen = false
   const isIdle =
     rare.held === 0 &&
-    !(rare.otherSynSeen || rare.furtherFinSeen || rare.resetSeen || rare.urgentSeen || rare.urgentRemoved) &&
-    !(rare.suspected || rare.earlyListed || rare.formerSynSeen)
+    reachedAhead(stream) <= 0 &&
+    !(rare.otherSynSeen || rare.finSeen || rare.furtherFinSeen || rare.resetSeen) &&
+    !(rare.urgentSeen || rare.urgentRemoved || rare.suspected || rare.earlyListed || rare.formerSynSeen)
   if (isIdle) freeRarities(stream)
 }
 

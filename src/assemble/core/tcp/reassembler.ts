@@ -22,8 +22,8 @@ import * as C from '../counters'
 import { add, count } from '../counts'
 import { END_FIN } from '../reasons'
 import { removeEarlyReset } from './early-resets'
-import { atFin, lostBytes, missingTail, noteFin, voidPassedFin } from './fin'
-import { Direction, Flow, flowOf, heldOf, Rarities, Stream, streamOf } from './flow'
+import { atFin, finSeen, forgetEnd, lostBytes, missingTail, noteFin, voidPassedFin } from './fin'
+import { Direction, Flow, flowOf, heldOf, Rarities, reachedAhead, Stream, streamOf } from './flow'
 import { FLAG_ACK, FLAG_FIN } from './header'
 import {
   addPiece,
@@ -75,17 +75,17 @@ export function reassemble(
   if (!stream.known) {
     stream.known = true
     stream.nextSeq = seq
-    stream.reached = seq
+    stream.firstSeq = seq
     // Its SYN was not captured though the other side's was: an unknown number of bytes precedes this segment.
     if (!flow.midstream) ownerGap(flow, direction, 0)
-  } else if (seqDiff(stream.reached, seq) > 0) stream.reached = seq
+  } else noteStart(stream, direction, seq)
   if (length > 0) {
     if (seq === stream.nextSeq && heldOf(stream) === 0 && !stream.ended && !isEarly(flow, direction, ack)) {
       pass(flow, direction, stream, at, end, seq, ack)
     } else outOfOrder(flow, direction, stream, at, end, seq, ack)
   }
   if ((flags & FLAG_FIN) !== 0) noteFin(stream, direction, seq + length)
-  if (heldOf(stream) !== 0 || stream.finSeen || seqDiff(stream.nextSeq, stream.reached) > 0) review(flow, direction)
+  if (needsReview(stream) || finSeen(stream)) review(flow, direction)
   if (<u32>flow.client === direction && heldOf(server) !== 0) deliver(flow, 1 - direction)
   if (stream.rare !== null) dropIdleRarities(stream)
   if (server.rare !== null) dropIdleRarities(server)
@@ -142,7 +142,7 @@ export function discard(flow: Flow): void {
     const rare = stream.rare
     if (rare === null) continue
     removeEarlyReset(rare)
-    rare.furtherFinSeen = false
+    forgetEnd(rare)
     rare.resetSeen = false
     rare.urgentSeen = false
     rare.urgentRemoved = false
@@ -172,7 +172,22 @@ function acknowledge(flow: Flow, direction: Direction, ack: i32): void {
     stream.acked = ack
   }
   if (!stream.known || stream.ended) return
-  if (heldOf(stream) !== 0 || seqDiff(stream.nextSeq, stream.reached) > 0) review(flow, direction)
+  if (needsReview(stream)) review(flow, direction)
+}
+
+/** Notes where a segment of a known stream starts. */
+function noteStart(stream: Stream, direction: Direction, seq: i32): void {
+  if (!stream.beyondFirst) stream.beyondFirst = seqDiff(stream.firstSeq, seq) > 0
+  if (stream.ended || seqDiff(stream.nextSeq, seq) <= 0) return
+  const rare = rareOf(stream, direction)
+  if (!rare.reachedSeen || seqDiff(rare.reached, seq) > 0) rare.reached = seq
+  rare.reachedSeen = true
+}
+
+/** Whether bytes behind the next one were captured, or a segment that starts behind it. */
+function needsReview(stream: Stream): bool {
+  const rare = stream.rare
+  return rare !== null && (rare.held !== 0 || reachedAhead(stream) > 0)
 }
 
 /** Whether a segment is a server's response to client bytes that were not captured yet. */
@@ -258,10 +273,10 @@ function review(flow: Flow, direction: Direction): void {
   if (!stream.ended && atFin(stream)) endStream(flow, direction, stream, END_FIN)
 }
 
-/** Sequence number of the first piece held; without one, of the furthest segment captured. */
+/** Sequence number of the first piece held; without one, of the furthest segment captured, if that is ahead. */
 function firstSeq(stream: Stream): i32 {
   const held = heldOf(stream)
-  return held === 0 ? stream.reached : changetype<Piece>(held).seq
+  return held === 0 ? stream.nextSeq + max(0, reachedAhead(stream)) : changetype<Piece>(held).seq
 }
 
 /** Reviews both streams of a flow, each of which may wait for the other. */
@@ -321,6 +336,8 @@ function gap(flow: Flow, direction: Direction, bytes: i32, reason: usize): void 
 /** Nothing follows: segments held beyond a FIN never reach the receiver's application. */
 function endStream(flow: Flow, direction: Direction, stream: Stream, how: u8): void {
   dropAll(stream)
+  const rare = stream.rare
+  if (rare !== null) forgetEnd(rare)
   stream.ended = true
   ownerEnd(flow, direction, how)
 }

@@ -30,7 +30,7 @@ export function judgeReset(stream: Stream, peer: Stream, seq: i32, ack: i32, fla
   // Linux accepts the number after the last byte received out of order, as after a SACK.
   const rare = stream.rare
   if (rare !== null && heldOf(stream) !== 0 && seq === rare.heldEnd) return RESET_OBEYED
-  if (stream.finSeen && seqDiff(stream.finSeq, seq) === 1) return RESET_OBEYED
+  if (rare !== null && rare.finSeen && seqDiff(rare.finSeq, seq) === 1) return RESET_OBEYED
   return ahead <= WINDOW_BYTES ? RESET_UNPROVEN : RESET_IGNORED
 }
 

@@ -266,7 +266,7 @@ function learn(flow: Flow, stream: Stream, other: Stream, seq: i32, ack: i32): v
   if (!stream.known && !other.known) {
     flow.midstream = true
     count(C.midstream)
-  } else if (stream.synSeen && seq === stream.firstSeq && stream.reached === seq && !other.known) {
+  } else if (stream.synSeen && seq === stream.firstSeq && !stream.beyondFirst && !other.known) {
     // Where later segments were captured before, this is a retransmission and may acknowledge more than the SYN-ACK.
     beginStream(other, ack)
   }

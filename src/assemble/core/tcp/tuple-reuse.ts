@@ -112,7 +112,7 @@ function dataStarts(flow: Flow, silence: f64): bool {
 function confirmsSyn(flow: Flow): bool {
   const stream = streamOf(flow, Segment.direction)
   if ((Segment.flags & FLAG_RST) !== 0) return false
-  return isOtherFirst(stream, Segment.seq) && Segment.seq !== stream.firstSeq
+  return isOtherFirst(stream, Segment.seq) && !(stream.synSeen && Segment.seq === stream.firstSeq)
 }
 
 /**

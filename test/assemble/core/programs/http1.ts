@@ -6,10 +6,13 @@ import { Time } from '../../../../src/assemble/core/clock'
 import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../../src/assemble/core/http1/chunked'
 import {
   beginProgress,
+  beginResponse,
   CONNECTION_BYTES,
   Connection,
+  DOUBTS_BYTES,
   EXCHANGE_BYTES,
   Exchange,
+  MESSAGE_BYTES,
   MessageStream,
   newConnection,
   newExchange,
@@ -17,7 +20,6 @@ import {
   partialOf,
   progressOf,
   requestsOf,
-  responseOf,
   responsesOf,
 } from '../../../../src/assemble/core/http1/connection'
 import { longestWaiting, startDeadline, stopDeadline } from '../../../../src/assemble/core/http1/deadlines'
@@ -72,22 +74,29 @@ export const NOT_CHUNKED: i32 = <i32>MALFORMED
 export const LONGEST_SECTION: i32 = SECTION_BYTES
 
 /**
- * Resets all state. @param slabs address of three slabs and the lists; @param records room for so many connections and
+ * Resets all state. @param slabs address of four slabs and the lists; @param records room for so many connections and
  * exchanges at `start`
  */
 export function open(slabs: usize, start: usize, records: u32): void {
   const connections = changetype<Slab>(slabs)
   const exchanges = changetype<Slab>(slabs + offsetof<Slab>())
   const progress = changetype<Slab>(slabs + 2 * offsetof<Slab>())
+  const responses = changetype<Slab>(slabs + 3 * offsetof<Slab>())
   const connectionsEnd = start + <usize>records * CONNECTION_BYTES
-  const exchangesEnd = connectionsEnd + <usize>records * EXCHANGE_BYTES
+  const doubtsEnd = connectionsEnd + <usize>records * DOUBTS_BYTES
+  const exchangesEnd = doubtsEnd + <usize>records * EXCHANGE_BYTES
+  const progressEnd = exchangesEnd + 2 * <usize>records * PROGRESS_BYTES
   openSlab(connections, start, connectionsEnd, CONNECTION_BYTES)
-  openSlab(exchanges, connectionsEnd, exchangesEnd, EXCHANGE_BYTES)
-  openSlab(progress, exchangesEnd, exchangesEnd + 2 * <usize>records * PROGRESS_BYTES, PROGRESS_BYTES)
+  openSlab(exchanges, doubtsEnd, exchangesEnd, EXCHANGE_BYTES)
+  openSlab(progress, exchangesEnd, progressEnd, PROGRESS_BYTES)
+  openSlab(responses, progressEnd, progressEnd + <usize>records * MESSAGE_BYTES, MESSAGE_BYTES)
   Region.connections = connections
+  Region.firstConnection = start
+  Region.doubts = connectionsEnd
   Region.exchanges = exchanges
   Region.progress = progress
-  Region.lists = slabs + 3 * offsetof<Slab>()
+  Region.responses = responses
+  Region.lists = slabs + 4 * offsetof<Slab>()
   openLists()
   openOpenMessages()
   setTime(0, 0)
@@ -162,7 +171,7 @@ export function setFlow(connection: Connection, flow: Flow): void {
 
 /** @param endSeq where its response seems to end */
 export function setExchange(exchange: Exchange, endSeq: i32, contested: bool, unconfirmed: bool, closes: bool): void {
-  responseOf(exchange).endSeq = endSeq
+  beginResponse(exchange).endSeq = endSeq
   exchange.contested = contested
   exchange.unconfirmed = unconfirmed
   exchange.closes = closes
@@ -181,7 +190,8 @@ export function waits(exchange: Exchange): bool {
 /** Makes the exchange the first unanswered one. @param ack acknowledgement number of its first segment */
 export function setFirst(connection: Connection, exchange: Exchange, ack: i32): void {
   exchange.ackFirst = ack
-  connection.first = exchange
+  exchange.next = exchange
+  connection.last = exchange
 }
 
 export function confirming(connection: Connection): Exchange | null {
@@ -198,5 +208,5 @@ export function isPipelining(connection: Connection): bool {
 
 /** The reason why responses are in doubt, or -128. */
 export function responseDoubt(connection: Connection): i32 {
-  return connection.responseDoubt ? connection.responseDoubtReason : i8.MIN_VALUE
+  return connection.responseDoubt ? responsesOf(connection).doubtReason : i8.MIN_VALUE
 }

@@ -5,10 +5,12 @@ import { LISTS_BYTES, openLists } from '../../../../src/assemble/core/memory/lis
 import { Region } from '../../../../src/assemble/core/memory/regions'
 import { allocateRecord, openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
 import {
+  EXTRAS_BYTES,
   FLOW_BYTES,
   Flow,
   RARITIES_BYTES,
   Rarities,
+  reachedAhead,
   Stream,
   streamOf,
   TAIL_BYTES,
@@ -110,6 +112,7 @@ export {
 /** Sizes of the records, which the host needs to lay out the memory. */
 export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
+export const SIZE_OF_EXTRAS: i32 = <i32>EXTRAS_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
 export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
@@ -127,6 +130,7 @@ class Layout {
   lists: usize
   flows: usize
   tails: usize
+  extras: usize
   rarityCount: u32
   rarities: usize
   capacity: u32
@@ -153,6 +157,7 @@ export function configure(at: usize): void {
   Region.flows = slabAt(layout.slabs, 0, layout.flows, <usize>capacity * FLOW_BYTES, FLOW_BYTES)
   Region.firstFlow = layout.flows
   Region.tails = layout.tails
+  Region.extras = layout.extras
   const rarities = layout.rarityCount
   Region.rarities = slabAt(layout.slabs, 1, layout.rarities, <usize>rarities * RARITIES_BYTES, RARITIES_BYTES)
   openRarities(rarities - RARITIES_BEYOND)
@@ -183,10 +188,6 @@ export function raritiesUsed(): u32 {
 }
 
 /** Properties of a flow that its owner reads. */
-export function serialOf(flow: Flow): i32 {
-  return flow.serial
-}
-
 export function clientOf(flow: Flow): i32 {
   return flow.client
 }
@@ -229,8 +230,9 @@ export function streamNextSeq(stream: Stream): i32 {
   return stream.nextSeq
 }
 
+/** Where the furthest segment starts, if that is ahead; otherwise the next byte. */
 export function reachedOf(stream: Stream): i32 {
-  return stream.reached
+  return stream.nextSeq + max(0, reachedAhead(stream))
 }
 
 export function isKnown(stream: Stream): bool {
