@@ -23,6 +23,12 @@ const MAX_READ_BYTES = 1024 * 1024
 /** After an iteration that read less, the loop sleeps for NAP_MS. */
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
+/**
+ * After an iteration that read less than this from live capture, it sleeps for LONG_NAP_MS. In this time, the fastest burst fills a
+ * third of a ring's resting part.
+ */
+const QUIET_BYTES = 64 * 1024
+const LONG_NAP_MS = 4
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
@@ -223,9 +229,12 @@ export class Shipper {
    * command, or the sink has something due.
    */
   async #pause(bytesRead: number, nowMs: number): Promise<void> {
-    const { bell, sink, control } = this.#parts
+    const { bell, sink, control, whenFull } = this.#parts
     if (bytesRead >= BUSY_BYTES) return new Promise((resolve) => setImmediate(resolve))
-    if (bytesRead > 0) return new Promise((resolve) => setTimeout(resolve, NAP_MS))
+    if (bytesRead > 0) {
+      const napMs = whenFull === 'drop' && bytesRead < QUIET_BYTES ? LONG_NAP_MS : NAP_MS
+      return new Promise((resolve) => setTimeout(resolve, napMs))
+    }
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
     const { command } = control
     await bell.waitAsync(sleepMs, () => control.command !== command || this.#hasNews())

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { copyBytes } from '../../src/ring/copy-bytes.ts'
 
 const SIZE = 64 * 1024
-/** Lengths around those from which Node.js 20 copies differently, and in several steps. */
-const LENGTHS = [0, 1, 7, 8, 511, 512, 513, 16_383, 16_384, 16_385, 40_001]
+/** Around the length from which Node.js 20 copies in another way, among others. */
+const LENGTHS = [0, 1, 7, 8, 223, 224, 225, 16_383, 16_384, 40_001]
 
 const memories = {
   private: () => new Uint8Array(SIZE),

@@ -2,8 +2,8 @@
  * The memory that holds a frame, copied from here into a ring.
  *
  * Frames up to LOOP_BYTES are copied in a loop over words, which makes no call and no object: for most frames these
- * would cost more than the bytes. Longer frames go through `copyBytes`, which on Node.js 20 is fast only if source and
- * destination are congruent modulo 8 (measured: 4 to 7 times slower otherwise). Callers ensure this.
+ * would cost more than the bytes. Longer frames go through `copyBytes`. Source and destination are congruent modulo 8, for the
+ * loop; callers ensure this.
  */
 import type { RingProducer } from '../../ring/byte-ring.ts'
 import { copyBytes } from '../../ring/copy-bytes.ts'

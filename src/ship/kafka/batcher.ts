@@ -134,13 +134,14 @@ export class Batcher {
   encoded(isStalled: (leader: number) => boolean): { sendable: number; stalledGrowth: number } {
     let sendable = 0
     let stalledGrowth = 0
-    for (const partition of this.#all) {
-      const stalled = isStalled(partition.leader)
-      for (const batch of [partition.inFlight, ...partition.sealed, partition.open]) {
-        if (batch === null) continue
-        if (stalled) stalledGrowth += Math.max(0, batch.size - batch.heldBytes)
-        else sendable += batch.size
+    for (const { leader, inFlight, sealed, open } of this.#all) {
+      if (isStalled(leader)) {
+        stalledGrowth += growth(inFlight) + growth(open)
+        for (const batch of sealed) stalledGrowth += growth(batch)
+        continue
       }
+      sendable += (inFlight?.size ?? 0) + (open?.size ?? 0)
+      for (const batch of sealed) sendable += batch.size
     }
     return { sendable, stalledGrowth }
   }
@@ -321,6 +322,9 @@ export class Batcher {
     this.#poolBytes += batch.capacity
   }
 }
+
+/** By how many bytes a batch exceeds what its pairs count for. */
+const growth = (batch: RecordBatch | null): number => (batch === null ? 0 : Math.max(0, batch.size - batch.heldBytes))
 
 const newPartition = (id: number): Partition => ({
   id,

@@ -95,7 +95,7 @@ export class KafkaSink implements Sink {
   }
 
   get byteCount(): number {
-    return this.#batcher.byteCount + this.#batcher.encoded((leader) => this.#isStalled(leader)).stalledGrowth
+    return this.#batcher.byteCount + this.#batcher.encoded(this.#isStalled).stalledGrowth
   }
 
   /** Whether no leader of a partition responds, or no broker was ever reached. */
@@ -150,7 +150,7 @@ export class KafkaSink implements Sink {
   /** Encodes pairs of the queue. @returns whether this call reached its limit and more could be encoded */
   #encodeFrom(queue: PairQueue, nowMs: number): boolean {
     const { ledger, limit } = this.#context
-    const { sendable } = this.#batcher.encoded((leader) => this.#isStalled(leader))
+    const { sendable } = this.#batcher.encoded(this.#isStalled)
     const window = this.#spec.bufferBytes / ENCODED_SHARE - sendable
     let room = Math.min(MAX_ENCODE_BYTES, window)
     while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
@@ -168,9 +168,7 @@ export class KafkaSink implements Sink {
     return room <= 0 && window > MAX_ENCODE_BYTES
   }
 
-  #isStalled(leader: number): boolean {
-    return leader === -1 || this.#failing.has(leader)
-  }
+  readonly #isStalled = (leader: number): boolean => leader === -1 || this.#failing.has(leader)
 
   /** The largest uncompressed batch that the topic accepts; the size of a compressed one is known only once packed. */
   get #maxBatchBytes(): number {
