@@ -29,17 +29,22 @@ test('release notes: a version that is not in the changelog is an error', () => 
 })
 
 interface Workflow {
-  jobs: Record<string, { steps: { uses?: string; run?: string }[] }>
+  jobs: Record<string, { container?: { image: string }; steps: { uses?: string; run?: string }[] }>
 }
 
-const steps = workflows.flatMap((path) =>
-  Object.values((parse(readFileSync(path, 'utf8')) as Workflow).jobs).flatMap((job) => job.steps),
-)
+const jobs = workflows.flatMap((path) => Object.values((parse(readFileSync(path, 'utf8')) as Workflow).jobs))
+const steps = jobs.flatMap((job) => job.steps)
 
 test('workflows: every action is pinned by commit', () => {
   const uses = steps.flatMap((step) => step.uses ?? [])
   assert.ok(uses.length > 5)
   for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/)
+})
+
+test('workflows: every container is pinned by digest', () => {
+  const images = jobs.flatMap(({ container }) => container?.image ?? [])
+  assert.ok(images.length > 0)
+  for (const image of images) assert.match(image, /^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/)
 })
 
 test('workflows: CI runs .ci/run', () => {
