@@ -33,7 +33,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'frames.dropped': 'Frames dropped because a limit was reached, by reason',
   'frames.truncated': 'Frames cut by the snap length within their TCP payload',
   'bytes.captured': 'Bytes of all frames seen',
-  'interfaces.lost': 'Times a captured interface went down, was deleted or renamed',
+  'interfaces.lost': 'Times a captured interface went down or was deleted',
   'interfaces.back': 'Times such an interface could be captured again',
   'flows.seen': 'TCP connections seen',
   'flows.open': 'TCP connections currently tracked',

@@ -13,7 +13,7 @@ const skip = needsKafka()
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 const CREATE = ['--set', 'kafka.createTopic=true']
 
-describe('the command line with a Kafka broker', { skip }, () => {
+describe('kafka: the command line with a real broker', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-kafka-'))
   const config = join(folder, 'agent.yaml')
   let broker: KafkaBroker

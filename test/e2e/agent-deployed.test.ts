@@ -38,7 +38,7 @@ const ADMIN_PORT = 21_480
 const PAIRS = 5
 const WAIT_MS = 30_000
 
-suite('the agent as deployed', { skip }, () => {
+suite('agent: deployed by the chart', { skip }, () => {
   let cluster: KubeApiserver
   let broker: KafkaBroker
   let kubeconfig: string
