@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { threadOf } from '../../rig/root.ts'
 import type { CaptureWorkerData } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
@@ -10,8 +11,6 @@ import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE } from '../../src/ring/layout.ts'
 import { Control } from '../../src/thread/control.ts'
 import type { FromWorker } from '../../src/thread/messages.ts'
-
-const WORKER = new URL('../../src/capture/capture.worker.js', import.meta.url)
 
 export interface WorkerRun {
   messages: FromWorker[]
@@ -49,7 +48,7 @@ export class WorkerRig {
       marks: [],
     }
     this.control = new Control(this.#data.control)
-    this.#worker = new Worker(WORKER, { workerData: this.#data })
+    this.#worker = new Worker(threadOf('capture'), { workerData: this.#data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
     this.#exited = once(this.#worker, 'exit')
     after(() => this.#worker.terminate())

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { threadOf } from '../../rig/root.ts'
 import { allocateCounters, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import { countShipperLosses } from '../../src/ledger/crash-losses.ts'
 import type { Pair } from '../../src/pair/pair.ts'
@@ -141,7 +142,7 @@ export class ShipperRun {
 
   #start(): void {
     const workerData: ShipWorkerData = { ...this.#workerData, left: this.#held.left }
-    this.worker = new Worker(new URL('../../src/ship/ship.worker.js', import.meta.url), { workerData })
+    this.worker = new Worker(threadOf('ship'), { workerData })
     this.#running = true
     this.#exited = new Promise((resolve) => this.worker.once('exit', resolve))
     void this.#exited.then(() => {

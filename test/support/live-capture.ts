@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { threadOf } from '../../rig/root.ts'
 import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
 import { KEEP_ALL } from '../../src/capture/intake/flow-shedder.ts'
@@ -163,7 +164,7 @@ export class LiveCapture {
       warmUpShare: 0,
       marks: [],
     }
-    this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
+    this.#worker = new Worker(threadOf('capture'), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
   }
 
