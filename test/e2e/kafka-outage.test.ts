@@ -4,7 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { makePair, type ShipperRun, until } from '../ship/support.ts'
 import { KafkaGate } from './kafka-gate.ts'
-import { assertOrderPerKey, configFor, keepPutting, pairNumber, readTopic, shipTo } from './kafka-support.ts'
+import {
+  assertOrderPerKey,
+  configFor,
+  keepPutting,
+  pairNumber,
+  type Record,
+  readTopic,
+  shipTo,
+} from './kafka-support.ts'
 
 const PORT = 21240
 const CONNECTIONS = 8
@@ -19,7 +27,11 @@ const flow = (run: ShipperRun, pauseMs = 2): (() => Promise<number>) =>
 /** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
 const RECOVERY_MS = 60_000
 
-/** The first reported error depends on timing: a broker that is stopping has no leader. */
+/** Whether the topic has pairs of every connection with this number or a higher one. */
+const hasAllSince = (number: number, records: readonly Record[]): boolean =>
+  new Set(records.filter((record) => pairNumber(record) >= number).map(({ key }) => key)).size === CONNECTIONS
+
+/** What is reported first depends on the moment: a broker that is stopping has no leader. */
 const isAway = (run: ShipperRun): boolean =>
   run.logs.some((line) => /^(Kafka is unreachable|no partition of the topic)/.test(line))
 const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka accepts pairs again')
@@ -203,24 +215,35 @@ suite('kafka: outages of a real broker', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, 'frozen'), count, true)
   })
 
-  test('kafka: with acks none, pairs count as shipped once they are written, and a broker’s crash loses those in flight', async (t) => {
-    const run = shipTo(configFor(broker, 'unacknowledged', { kafka: { acks: 'none' } }), { whenFull: 'drop' })
-    const stop = flow(run)
+  test('kafka: with acks none, pairs count as shipped once they are written, and a broker’s crash loses only those in flight', async (t) => {
+    const topic = 'unacknowledged'
+    const run = shipTo(configFor(broker, topic, { kafka: { acks: 'none' } }), { whenFull: 'drop' })
+    const stop = flow(run, SLOWLY_MS)
+    const there = (): Record[] => readTopic(broker, topic)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
+    await until('the broker has read pairs of every connection', () => hasAllSince(0, there()))
+    const early = new Set(there().map(pairNumber))
     await broker.stop('SIGKILL')
     await until('it is reported', () => isAway(run))
     await broker.start()
     await until('Kafka is back', () => isBack(run), RECOVERY_MS)
+    const back = run.kept
+    await until('the broker has read later pairs of every connection', () => hasAllSince(back, there()), RECOVERY_MS)
+    const settled = run.kept
+    await until('more pairs are put', () => run.kept > settled + 200)
     const count = await stop()
     await until('the rest is written', () => run.counter('shipped') === count, RECOVERY_MS)
     await run.finish()
     assert.equal(run.dropped, 0)
-    const there = (): number => new Set(readTopic(broker, 'unacknowledged').map(pairNumber)).size
-    assertOrderPerKey(readTopic(broker, 'unacknowledged'), 0, true)
-    const lost = count - there()
-    t.diagnostic(`${lost} of ${count} lost`)
-    // A broker that ends loses what it has not read; earlier and later pairs arrive.
-    assert.ok(lost < count / 2, `${lost} of ${count} lost`)
+    assertOrderPerKey(there(), 0, true)
+    const arrived = new Set(there().map(pairNumber))
+    const lost = Array.from({ length: count }, (_, number) => number).filter((number) => !arrived.has(number))
+    t.diagnostic(`${lost.length} of ${count} lost, from ${lost[0]} to ${lost.at(-1)}`)
+    // A broker that ends loses what it has not read, and one that starts refuses pairs until it leads their partitions.
+    assert.deepEqual(
+      lost.filter((number) => early.has(number) || number >= settled),
+      [],
+    )
   })
 
   test('kafka: a deleted topic is created again, and used', async () => {
