@@ -3,14 +3,19 @@
  * duplicated, and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { temporaryFolder } from '../../rig/at-exit.ts'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needsKubeApiserver } from '../../rig/kube-apiserver.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
+import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
 import { deletePod } from '../support/kube-apiserver-objects.ts'
 import { KubeRig } from '../support/kube-rig.ts'
+import { assertLaws } from '../support/ledger.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup', 'unshare') || needsKubeApiserver()
 const PORT = 8080
@@ -39,8 +44,11 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
     const [client, steady] = [await make('client'), await make('steady')]
     await client.run('client')
     await serveIn(steady, PORT)
+    const summary = join(temporaryFolder('following-'), 'summary.json')
     const agent = await AgentRig.create(t, [client.namespace!, steady.namespace!], {
-      settings: kube.settings('n1'),
+      // The ring holds what arrives while the capture worker waits for a CPU.
+      settings: [...kube.settings('n1'), 'capture.initialRingBytes=8MiB'],
+      args: ['--summary', summary],
       under: rig.within(false),
     })
     const path = uniquePath()
@@ -70,6 +78,12 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
     const steadily = await Promise.all(traffic)
     await until('the last pair', () => agent.pairs(`${path}/steady/0-${steadily[0].length - 1}/199`).length > 0)
     assert.equal(await agent.end(), 0)
+    const ledger = JSON.parse(readFileSync(summary, 'utf8')) as Ledger
+    assertLaws(ledger)
+    // A machine that starves the agent shows in these counts, and not as an exchange that is missing without a reason.
+    for (const lost of ['frames.kernelDropped', 'frames.kernelShed', 'frames.dropped', 'pairs.dropped']) {
+      assert.equal(count(ledger, lost), 0, lost)
+    }
 
     for (const [lane, turns] of steadily.entries()) {
       for (const [turn, answered] of turns.entries()) {
