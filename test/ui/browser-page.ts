@@ -1,7 +1,7 @@
 /** A page in a real Chromium, against the real server. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { Browser, Page } from 'puppeteer-core'
+import type { ConsoleMessage, HTTPRequest, Page } from 'puppeteer-core'
 import { type ServedUi, serveTraffic, type UiContent } from './support.ts'
 
 export interface Opened {
@@ -11,28 +11,41 @@ export interface Opened {
   faults: string[]
 }
 
-/** Opens the page in a separate browser context, which shares nothing with other tests' pages. @param height pixels */
+/**
+ * Opens the page of a new server in the tab. The server's port makes it another origin, which shares no storage with other
+ * tests' pages. All tests of a file use one tab, because starting Chromium's processes takes more CPU time than most tests.
+ *
+ * @param height pixels
+ */
 export async function openPage(
   t: TestContext,
-  browser: Browser,
+  page: Page,
   content: UiContent,
   { hash = '#/pairs', width = 1280, height = 800 } = {},
 ): Promise<Opened> {
+  // The previous test's page ends here: what it still requests or logs is no fault of this one.
+  await page.goto('about:blank')
   const ui = await serveTraffic(t, content)
-  const context = await browser.createBrowserContext()
-  t.after(() => context.close())
-  await context.overridePermissions(ui.base, ['clipboard-read', 'clipboard-sanitized-write'])
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => faults.push(message.text()))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(ui.base) && !/^(?:data|blob):/.test(request.url())) faults.push(request.url())
-  })
+  await page.browserContext().overridePermissions(ui.base, ['clipboard-read', 'clipboard-sanitized-write'])
+  await page.emulateMediaFeatures()
+  const faults = faultsOf(t, page, ui.base)
   await page.setViewport({ width, height })
   await page.goto(ui.url)
   if (hash !== '#/pairs') await goTo(page, hash)
   return { page, ui, faults }
+}
+
+/** @returns the page's faults, collected until the test ends */
+function faultsOf(t: TestContext, page: Page, base: string): string[] {
+  const faults: string[] = []
+  const ownError = (error: unknown): void => void faults.push(String(error))
+  const ownMessage = (message: ConsoleMessage): void => void faults.push(message.text())
+  const ownRequest = (request: HTTPRequest): void => {
+    if (!request.url().startsWith(base) && !/^(?:data|blob):/.test(request.url())) faults.push(request.url())
+  }
+  page.on('pageerror', ownError).on('console', ownMessage).on('request', ownRequest)
+  t.after(() => page.off('pageerror', ownError).off('console', ownMessage).off('request', ownRequest))
+  return faults
 }
 
 /** Evaluates an expression in the page, given as text, because tests are compiled without browser types. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Browser } from 'puppeteer-core'
+import type { Browser, Page } from 'puppeteer-core'
 import { launchChromium } from '../../rig/chromium.ts'
 import { needs } from '../../rig/needs.ts'
 import type { Header, Pair } from '../../src/pair/pair.ts'
@@ -16,13 +16,16 @@ import { PAGE, type UiContent } from './support.ts'
 
 const skip = needs('chromium')
 let browser: Browser
+let tab: Page
 before(async () => {
-  if (skip === false) browser = await launchChromium()
+  if (skip !== false) return
+  browser = await launchChromium()
+  tab = await browser.newPage()
 })
 after(() => browser?.close())
 
 const open = (t: TestContext, content: UiContent, hash = '#/pairs', width = 1280, height = 800) =>
-  openPage(t, browser, content, { hash, width, height })
+  openPage(t, tab, content, { hash, width, height })
 
 /** A PNG of one pixel. */
 const PNG = Buffer.from(
