@@ -1,5 +1,5 @@
 /**
- * What the parse stage allocates on the JavaScript heap, by V8's sampling profiler, garbage included.
+ * Measures what the parse stage allocates on the JavaScript heap, including garbage, with V8's sampling profiler.
  *
  *     node --expose-gc dist/bench/allocation-pass.js TRACE    one JSON line
  *
@@ -14,7 +14,7 @@ import { parsePass } from './parse-pass.ts'
 const SAMPLING_BYTES = 4096
 const WARM_UP_PASSES = 2
 
-/** Allocated bytes by function, the most first. */
+/** Allocated bytes by function, largest first. */
 function bySite(head: HeapProfiler.SamplingHeapProfileNode): { site: string; bytes: number }[] {
   const bytes = new Map<string, number>()
   const walk = ({ callFrame, selfSize, children }: HeapProfiler.SamplingHeapProfileNode): void => {

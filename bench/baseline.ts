@@ -1,6 +1,7 @@
 /**
- * Ratios to compare a run of the benchmarks with: how many times less CPU time a pair costs us than it costs a reference program that
- * ran in the same run. Ratios move little between machines and while a machine is busy; figures do.
+ * Ratios to compare a run of the benchmarks with: how many times less CPU time a pair costs us than it costs a
+ * reference program that ran in the same run. Unlike absolute figures, ratios differ little between machines, and on a
+ * busy machine.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ const REFERENCES = /^(?:Go|tshark)/
 /** By name, such as `api: parse stage, one core × tshark`. */
 export type Ratios = Readonly<Record<string, number>>
 
-/** What a capture file cost every contender, as the offline part reports it. */
+/** The CPU time of every contender for a capture file, as reported by the offline part. */
 export interface OfflineData {
   trace: { name: string }
   results: readonly { name: string; cpuMicrosPerPair: { median: number } }[]

@@ -1,6 +1,6 @@
 /**
- * What the capture thread does with each frame of a kernel ring, on one thread: the block is read again and again, and its frames pass
- * through intake into a frame ring. The best of the rounds, in which the kinds alternate.
+ * Runs the capture thread's work for each frame of a kernel ring on one thread: a block is read repeatedly, and its
+ * frames pass through intake into a frame ring. The best of the rounds, in which the kinds alternate.
  *
  *     node dist/bench/capture-pass.js ROUNDS    one JSON line, nanoseconds per frame
  */

@@ -1,10 +1,10 @@
-/** What a frame costs the capture thread, beside the copy alone. */
+/** The cost of a frame in the capture thread, compared with the copy alone. */
 import type { CapturePass } from './capture-pass.ts'
 import { runProgram } from './measure.ts'
 import { script } from './programs.ts'
 import { type Section, whole } from './report.ts'
 
-/** Of some 10 ms each: the best is undisturbed. */
+/** Rounds of some 10 ms, of which the best is undisturbed. */
 const ROUNDS = 40
 
 export async function measureCapture(): Promise<Section> {

@@ -1,6 +1,6 @@
 /**
- * Kinds of traffic, each of which costs the parse stage something of its own: many connections, disorder, what rules filter,
- * what is not HTTP. The traffic is generated while it is read, so that no file is needed.
+ * Kinds of traffic with specific costs in the parse stage: many connections, reordering, filtered pairs, and protocols
+ * other than HTTP. The traffic is generated while it is read, so that no file is needed.
  */
 import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
 import { defaultConfig } from '../src/config/load.ts'
@@ -21,7 +21,7 @@ const FEW_CONNECTIONS = 200
 const EXCHANGES = 400_000
 const TLS_CONNECTIONS = 100
 const TLS_RECORDS = 200
-/** As TLS sends it: full records of application data behind a ClientHello. */
+/** TLS traffic: full records of application data after a ClientHello. */
 const TLS_RECORD_BYTES = 16_384
 
 const REQUEST = Buffer.from('GET /items HTTP/1.1\r\nHost: items\r\n\r\n')
@@ -82,7 +82,7 @@ function api(options: Partial<AssemblerOptions>, reordered: number): ParsePass {
   return traffic.counted()
 }
 
-/** Large downloads through TLS. @param marks as live capture has them, or null as for files */
+/** Large downloads over TLS. @param marks as in live capture, or null as for files */
 function tls(marks: OpaqueMarks | null): ParsePass {
   const traffic = new Traffic({}, marks)
   const hello = Buffer.concat([Buffer.from('160301020001000001fc0303', 'hex'), Buffer.alloc(505)])

@@ -1,6 +1,6 @@
 /**
- * What kinds of traffic (cost-kinds.ts) cost the parse stage: the best of some rounds, in which the kinds alternate, so that a
- * disturbance of the machine affects all of them.
+ * Measures the costs of kinds of traffic (cost-kinds.ts) in the parse stage: the best of some rounds, in which the
+ * kinds alternate, so that a disturbance of the machine affects all of them.
  *
  *     node dist/bench/cost-pass.js ROUNDS KIND...    one JSON line
  */

@@ -1,4 +1,7 @@
-/** What some kinds of traffic cost the parse stage, each with its goal: ratios of CPU time, which a busy machine changes little. */
+/**
+ * The costs of some kinds of traffic in the parse stage, with goals: ratios of CPU time, which change little on a busy
+ * machine.
+ */
 import type { CostKind } from './cost-kinds.ts'
 import { runProgram } from './measure.ts'
 import type { ParsePass } from './parse-pass.ts'

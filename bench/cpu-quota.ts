@@ -1,4 +1,4 @@
-/** Limits the CPU of a process with a control group of its own (cgroups v1 or v2). Needs root. */
+/** Limits the CPU of a process with a separate control group (cgroups v1 or v2). Needs root. */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 
 const PERIOD_MICROS = 10_000
@@ -8,7 +8,7 @@ const V2 = '/sys/fs/cgroup'
 /**
  * @param percent of one core
  * @returns a function that removes the group, once the process has ended
- * @throws Error where groups cannot be made
+ * @throws Error if groups cannot be created
  */
 export function limitCpu(pid: number, percent: number): () => void {
   const isV1 = existsSync(`${V1}/cpu.cfs_quota_us`)

@@ -1,4 +1,4 @@
-/** What a scan of a whole node costs: 110 pods and 2,000 real processes, in a pid namespace of their own. */
+/** The cost of a scan of a whole node: 110 pods and 2,000 real processes, in a separate pid namespace. */
 import { cgroupMount } from '../rig/cgroup-mount.ts'
 import { NodeRig, type RigPod } from '../rig/node-rig.ts'
 import { runProgram } from './measure.ts'

@@ -1,6 +1,6 @@
 /**
- * The table in README.md that compares us with others, made of the published results (results.ts). It has ratios of CPU time in
- * one run, which differ little between machines, and while a machine is busy.
+ * Generates the table in README.md that compares the program with others from the published results (results.ts). It
+ * has ratios of CPU time in one run, which differ little between machines, and while a machine is busy.
  */
 import type { Part } from './options.ts'
 import { figure, type Machine } from './report.ts'

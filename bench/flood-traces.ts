@@ -1,6 +1,6 @@
 /**
- * Floods of what an assembler has to remember, each beside a trickle of good exchanges. Nothing of a flood ever becomes a
- * pair, so that all pairs found are good ones.
+ * Floods of state that an assembler has to keep, each together with a trickle of good exchanges. A flood contains no
+ * complete exchange, so all pairs that are found are good ones.
  */
 import { Connection } from './traffic/connection.ts'
 import { Random } from './traffic/random.ts'
@@ -90,7 +90,7 @@ export const FLOODS: readonly Flood[] = [
     turn: (connection) => {
       connection.lose('client', 1)
       connection.send('client', TURN, 0)
-      // The same place again, with other bytes.
+      // The same position again, with other bytes.
       connection.lose('client', -TURN_BYTES / 2)
       connection.send('client', OTHER, 0)
     },

@@ -1,4 +1,4 @@
-/** What the program costs while nothing happens: CPU time, wake-ups of all its threads and memory, of `capture` and of the agent. */
+/** The cost of the idle program: CPU time, wake-ups of all threads, and memory, of `capture` and of the agent. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +14,7 @@ import { figure, type Missing, type Section, whole } from './report.ts'
 
 const WHAT = 'idle'
 const PODS = [10, 110]
-/** By then V8 has nothing left to compile, and the agent rereads what its pods listen on only every minute. */
+/** Within this time V8 has finished compiling, and the agent rereads listening sockets only once a minute. */
 const SETTLE_MS = 240_000
 const MEASURE_MS = 30_000
 /** With the image's setting. */

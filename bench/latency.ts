@@ -1,6 +1,6 @@
 /**
- * How long after a response's last packet its pair is in Kafka: `capture` of the loopback interface beside an even load of real
- * exchanges, into a real broker that stamps each record when it appends it.
+ * The time from a response's last packet until its pair is in Kafka: `capture` of the loopback interface under a steady
+ * load of real exchanges, with a real broker that stamps each record when it appends it.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

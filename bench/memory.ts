@@ -1,4 +1,4 @@
-/** Resident memory over a long live capture: one interface, the same traffic again and again at an even pace. */
+/** Resident memory over a long live capture: one interface, with the same traffic repeated at a steady rate. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

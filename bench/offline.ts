@@ -1,6 +1,6 @@
 /**
- * One capture file through everything that can read it, one after the other, round by round: our parse stage, our whole
- * program, Go, tshark. Rounds alternate, so that a disturbance of the machine affects all of them.
+ * Reads one capture file with every contender in turn: our parse stage, our whole program, Go, and tshark. Rounds
+ * alternate, so that a disturbance of the machine affects all of them.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

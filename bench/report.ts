@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { Spread } from './statistics.ts'
 
-/** Something measured, ready to be shown. */
+/** A measured section of the report. */
 export interface Section {
   title: string
   /** Headings of the columns. The first column is text and aligned left, the others are numbers and aligned right. */
@@ -36,7 +36,7 @@ export function sectionText(section: Section): string {
   return `\n${section.title}\n${rows.map((row) => `  ${row.trimEnd()}\n`).join('')}${section.notes.map((note) => `  ${note}\n`).join('')}`
 }
 
-/** What everything depends on. */
+/** The machine and the versions on which all results depend. */
 export interface Machine {
   cpu: string
   cpus: number

@@ -1,7 +1,7 @@
 /**
- * Runs the pipeline of `interceptor capture -i eth0 --all -o none`, and appends a line with its counts and its CPU time to a file
- * every SAMPLE_MS. A program of its own, because `capture` tells its counts at its end only, and answering a scrape of the agent's
- * metrics costs a noticeable part of a tenth of a core.
+ * Runs the pipeline of `interceptor capture -i eth0 --all -o none`, and appends a line with its counts and its CPU time
+ * to a file every SAMPLE_MS. A separate program, because `capture` reports its counts only at its end, and a scrape of
+ * the agent's metrics costs a noticeable part of a tenth of a core.
  *
  *     node sampled-capture.js SAMPLES KEY=VALUE…
  */

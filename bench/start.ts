@@ -1,6 +1,6 @@
 /**
- * What a start costs: CPU and wall time of short runs, beside Node.js alone and tshark, and how soon `capture` has bound its
- * socket. The least of several rounds, in which the contenders alternate.
+ * The cost of a start: CPU and wall time of short runs, compared with Node.js alone and tshark, and the time until
+ * `capture` has bound its socket. The least of several rounds, in which the contenders alternate.
  */
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

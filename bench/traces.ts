@@ -52,7 +52,7 @@ export function makeTrace(name: TraceName, pairs: number): Trace {
   return { name, path, pairs, bytes: statSync(path).size }
 }
 
-/** A capture file of one's own. */
+/** A capture file given by the user. */
 export function givenTrace(path: string): Trace {
   return { name: path, path, pairs: null, bytes: statSync(path).size }
 }

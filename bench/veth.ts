@@ -1,6 +1,5 @@
 /**
- * A veth pair between two new namespaces, without offloads and without IPv6, so that what crosses it is the trace
- * and nothing else.
+ * A veth pair between two new namespaces, without offloads and without IPv6, so that only the trace crosses it.
  */
 import { Namespace } from '../rig/netns.ts'
 import { outputOf } from './measure.ts'
@@ -16,7 +15,7 @@ export interface Replayed {
 
 export class VethPair {
   readonly #sender: Namespace
-  /** Where the program captures. */
+  /** The namespace in which the program captures. */
   readonly receiver: Namespace
 
   constructor() {

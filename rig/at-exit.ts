@@ -1,22 +1,22 @@
 /**
- * Cleans up what a process has made outside of itself, however it ends: by itself, by a failure, or by a signal that a person
- * or a CI service sends. Only SIGKILL leaves it.
+ * Cleans up resources that a process has created outside of itself, however it ends: normally, by a failure, or by a
+ * signal of a user or a CI service. Only SIGKILL prevents it.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** They end a process that has no listener, without the handlers of `exit`. */
+/** Without a listener, these signals end a process before handlers of `exit` run. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Work to be done, the newest last. */
+/** Pending cleanups, the newest last. */
 const pending = new Set<() => void>()
 let listening = false
 
 /**
- * Has this called when the process ends. Newer ones are called before older ones.
+ * Registers a cleanup that runs when the process ends. Newer ones run before older ones.
  *
- * @param cleanUp synchronous. @returns withdraws it, when the work is done earlier
+ * @param cleanUp synchronous. @returns a function that withdraws it, for work that is done earlier
  */
 export function atExit(cleanUp: () => void): () => void {
   if (!listening) listen()
@@ -27,12 +27,12 @@ export function atExit(cleanUp: () => void): () => void {
 /** A new folder in the system's folder for temporary files. It is deleted at the exit of this process at the latest. */
 export function temporaryFolder(prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
-  // A process that was just killed may still write to it.
+  // A process that was just killed may still write to the folder.
   atExit(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
 
-/** Not earlier: a process that leaves nothing may treat signals differently. */
+/** Install the handlers only now, because a process without cleanups may treat signals differently. */
 function listen(): void {
   listening = true
   for (const signal of SIGNALS) process.once(signal, () => process.exit(128 + constants.signals[signal]))
@@ -41,7 +41,7 @@ function listen(): void {
   })
 }
 
-/** A cleanup that fails does not keep the others from being called. */
+/** A failing cleanup must not prevent the others. */
 function attempt(cleanUp: () => void): void {
   try {
     cleanUp()

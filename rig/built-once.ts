@@ -1,11 +1,11 @@
-/** Builds or fetches programs, once: the first process that asks builds, others wait. Synchronous. */
+/** Builds or downloads programs once: the first process builds, and others wait. Synchronous. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 const LOOK_MS = 500
 
 /**
- * Builds a program where it is missing.
+ * Builds a program if it is missing.
  *
  * @param program its path, a file or a folder; its existence means that it is built
  * @param build builds it at the given path. @returns null, or the reason why it failed
@@ -28,7 +28,7 @@ export function buildOnce(program: string, build: (path: string) => string | nul
 }
 
 /**
- * Does work that only one process may do at a time; others wait.
+ * Runs work that only one process may do at a time; others wait.
  *
  * @param lock path of a file that exists meanwhile, in an existing folder
  * @throws what `work` throws
@@ -42,14 +42,14 @@ export function withLock<T>(lock: string, work: () => T): T {
   }
 }
 
-/** For a script that builds: prints the problem and sets the exit code to 1. */
+/** Used by scripts that build: prints the problem and sets the exit code to 1. */
 export function reportBuild(problem: string | null): void {
   if (problem === null) return
   console.error(problem)
   process.exitCode = 1
 }
 
-/** Waits while another process has it. The lock file contains the id of that process. */
+/** Waits while another process holds the lock. The lock file contains the id of that process. */
 function takeLock(lock: string): void {
   for (;;) {
     try {
@@ -60,14 +60,14 @@ function takeLock(lock: string): void {
     }
     const owner = ownerOf(lock)
     if (owner === null) continue
-    // Synchronous like the work, without whose result the caller cannot continue.
+    // Synchronous like the work, because the caller cannot continue without its result.
     if (isRunning(owner)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
-    // It was killed.
+    // The holder was killed.
     else rmSync(lock, { force: true })
   }
 }
 
-/** @returns the process that has the lock; null: none any more */
+/** @returns the process that holds the lock; null: it was released */
 function ownerOf(lock: string): number | null {
   try {
     return Number(readFileSync(lock, 'utf8'))

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 
 export type CgroupVersion = 'v1' | 'v2'
 
-/** Hierarchies of version 1 that limit nothing. */
+/** Hierarchies of version 1 whose controllers limit nothing. */
 const HARMLESS = ['pids', 'freezer', 'perf_event']
 
 /**
@@ -26,7 +26,10 @@ export interface MemoryGroup {
   limitFile: string
 }
 
-/** @param name of a group to create @returns where it would bound memory; null: this process may create no such group */
+/**
+ * @param name of a group to create @returns the group's folder and its limit file; null: this process may not create
+ * such a group
+ */
 export function memoryGroup(name: string): MemoryGroup | null {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
   for (const line of mounts) {
@@ -39,7 +42,7 @@ export function memoryGroup(name: string): MemoryGroup | null {
   return null
 }
 
-/** What the groups in a folder of version 2 may bound. */
+/** The controllers that are available to groups in a folder of version 2. */
 function controllers(path: string): string[] {
   try {
     return readFileSync(`${path}/cgroup.subtree_control`, 'utf8').trim().split(' ')

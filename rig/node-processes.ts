@@ -16,7 +16,7 @@ const REMOVE_TRIES = 100
 
 /** A process of the node. */
 export interface NodeProcess {
-  /** As this machine counts. */
+  /** Process id in this machine's pid namespace. */
   readonly pid: number
   readonly containerId: string
 }
@@ -47,7 +47,10 @@ export class NodeProcesses {
     this.#mount = mount
   }
 
-  /** From now on processes are in a pid namespace, whose first process has this network and sees no others in its /proc. */
+  /**
+   * Runs further processes in a pid namespace, whose first process has this network and whose /proc shows no other
+   * processes.
+   */
   async startInit(network: Namespace): Promise<void> {
     // Network namespaces are mounted here later, so mounts must propagate.
     const apart = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave']
@@ -56,7 +59,7 @@ export class NodeProcesses {
     this.#init = { child, pid: await waitFor('init', child, 'init') }
   }
 
-  /** Words before a program that is to run as the node's processes do. @param network null: stays where it is */
+  /** A command prefix that runs a program like the node's processes. @param network null: unchanged */
   within(network: Namespace | null): string[] {
     const net = network === null ? [] : [`--net=${network.path}`]
     if (this.#init === null) return network === null ? [] : ['nsenter', ...net, '--']
@@ -64,8 +67,8 @@ export class NodeProcesses {
   }
 
   /**
-   * Starts a process in any cgroup. A shell enters the cgroup and then executes the program, which so is in it from its
-   * start, as in a container.
+   * Starts a process in any cgroup. A shell enters the cgroup and then executes the program, which is therefore in it
+   * from its start, as in a container.
    *
    * @param network null: this machine's
    */
@@ -87,7 +90,7 @@ export class NodeProcesses {
     return { pid, containerId }
   }
 
-  /** Kills processes, and waits until they are gone. */
+  /** Kills processes, and waits until they have ended. */
   async end(pids: readonly number[]): Promise<void> {
     const ending = [...this.#started].filter(({ pid }) => pids.includes(pid))
     await Promise.all(ending.map(kill))
@@ -121,7 +124,7 @@ function childrenOf(parent: number): number[] {
   return pids.map(Number).filter((pid) => readProc(pid, 'stat').split(') ').at(-1)?.split(' ')[1] === String(parent))
 }
 
-/** @returns '' when it is gone */
+/** @returns '' if it has ended */
 function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
@@ -130,7 +133,7 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** Waits until a child, or what it starts, has become a program. @returns its process id */
+/** Waits until a child, or a process that it starts, has executed a program. @returns its process id */
 async function waitFor(what: string, child: ChildProcess, name: string): Promise<number> {
   for (const end = Date.now() + START_MS; ; ) {
     const pid = programOf(child.pid!)
@@ -149,7 +152,7 @@ async function kill({ child, pid }: Started): Promise<void> {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It has just ended, and its starter is about to.
+    // The process has just ended, and its starter will end soon.
   }
   await exited
 }

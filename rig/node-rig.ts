@@ -26,15 +26,15 @@ export const CGROUP_STYLES = {
   'containerd in kind': (uid, id) => `docker/${'d0'.repeat(32)}/kubelet/kubepods/pod${uid}/cri-containerd-${id}`,
 } as const satisfies Record<string, CgroupStyle>
 
-/** Every rig's pods are in here. */
+/** Parent cgroup of the pods of all rigs. */
 export const POD_NETWORK = '10.64.0.0/10'
-/** A rig that is joined to this machine's network must not meet another process's there. */
+/** Rigs of several processes that are joined to this machine's network need different subnets. */
 const SUBNET = `10.${64 + ((process.pid >> 8) & 63)}.${process.pid & 255}`
 
 /** A pod of the rig. */
 export interface RigPod {
   readonly uid: string
-  /** null: the host's. */
+  /** null: the host's network. */
   readonly namespace: Namespace | null
   /** IPv4 and IPv6; empty with the host's network. */
   readonly addresses: readonly string[]
@@ -72,7 +72,8 @@ export class NodeRig {
     t.after(() => this.#delete())
     this.#apart = index !== null
     this.#subnet = index === null ? SUBNET : `10.244.${index}`
-    // An address of its own, as network plug-ins set it. Otherwise it is a port's address, and changes with the ports.
+    // Set a link-layer address, like CNI plugins. Otherwise the bridge has the address of one of its ports, which
+    // changes with the ports.
     this.network.ip('link', 'add', 'cni0', 'address', BRIDGE_LINK_ADDRESS, 'type', 'bridge')
     this.network.ip('addr', 'add', `${this.#subnet}.1/24`, 'dev', 'cni0')
     this.network.ip('link', 'set', 'cni0', 'up')
@@ -121,7 +122,7 @@ export class NodeRig {
     return { uid, namespace, addresses, run }
   }
 
-  /** Ends a pod: its processes, its interface, its namespace. Its address is free. */
+  /** Deletes a pod with its processes, interface and namespace, and frees its address. */
   async end({ uid, namespace }: RigPod): Promise<void> {
     await this.#processes.end(this.#podPids.get(uid) ?? [])
     this.#podPids.delete(uid)
@@ -159,7 +160,7 @@ export class NodeRig {
     this.network.exec('iptables', '-t', 'nat', '-A', chain, ...rule)
   }
 
-  /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
+  /** Connects this machine's network to the bridge, like a node's. @returns its address there */
   joinHost(): string {
     const name = `itl${process.pid}`
     execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.network.name])
@@ -169,7 +170,10 @@ export class NodeRig {
     return `${SUBNET}.250`
   }
 
-  /** Gives the node an interface, by which it reaches the same interface of another network. Addresses as `192.0.2.1/24`. */
+  /**
+   * Adds an interface to the node that is connected to the same interface of another network. Addresses such as
+   * `192.0.2.1/24`.
+   */
   joinNetwork(device: string, address: string, peer: Namespace, peerAddress: string): void {
     this.network.ip('link', 'add', device, 'type', 'veth', 'peer', 'name', device, 'netns', peer.name)
     for (const [network, own] of [

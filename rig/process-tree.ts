@@ -1,4 +1,4 @@
-/** Ends processes: with what they have started, or with this process. */
+/** Ends processes with everything that they have started, or together with this process. */
 import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { atExit } from './at-exit.ts'
@@ -25,7 +25,7 @@ export function processStats(): Map<number, ProcessStat> {
       const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
       found.set(pid, { parent: Number(fields[1]), cpuSeconds: ticks * TICK_SECONDS })
     } catch {
-      // It has ended since it was listed.
+      // The process has ended since it was listed.
     }
   }
   return found
@@ -57,13 +57,13 @@ export function killChildren(text: string): number {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
   }
   return doomed.length
 }
 
-/** Has a process killed when this one exits before it: what a failed test has started does not outlive its file. */
+/** Kills a process when this one exits before it, so that processes of a failed test do not outlive its file. */
 export function killAtExit<T extends ChildProcess>(child: T): T {
   child.once(
     'exit',

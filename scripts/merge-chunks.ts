@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-/** How esbuild writes imports of other files: of names, for their effects, and on demand. */
+/** The forms in which esbuild writes imports of other files: of names, for side effects, and on demand. */
 const NAMES = /^import \{([^}]*)\} from "\.\/([^"]+)\.js";$/gm
 const EFFECTS = /^import "\.\/([^"]+)\.js";$/gm
 const ON_DEMAND = /\bimport\("\.\/([^"]+)\.js"\)/g

@@ -1,4 +1,7 @@
-/** Good exchanges beside a flood: a request every few steps of the flood, and its response in two parts some steps later. */
+/**
+ * Good exchanges during a flood: a request every few steps of the flood, and its response in two parts some steps
+ * later.
+ */
 import { Connection } from './connection.ts'
 import type { Random } from './random.ts'
 import type { TraceWriter } from './trace-writer.ts'

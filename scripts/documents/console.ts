@@ -21,7 +21,7 @@ export interface SessionStep {
   output: string[]
 }
 
-/** The steps of a block of a session. @throws when it begins with something else than a command */
+/** The steps of a session block. @throws if it does not begin with a command */
 export function sessionSteps(lines: readonly string[]): SessionStep[] {
   const steps: SessionStep[] = []
   let continues = false
@@ -35,7 +35,7 @@ export function sessionSteps(lines: readonly string[]): SessionStep[] {
   return steps
 }
 
-/** Whether an output is what is shown of it. */
+/** Whether an output matches the shown one. */
 export function isShownAs(actual: readonly string[], shown: readonly string[]): boolean {
   const pattern = shown.map((line) => {
     if (line.trim() === '…') return '(?:.*\n)*?'

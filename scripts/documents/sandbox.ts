@@ -1,5 +1,5 @@
 /**
- * Where the commands of documents run: a folder that looks like the checkout, in which they can write what they like. The
+ * The folder in which the commands of documents run: it looks like the checkout, and commands may write to it. The
  * commands of one page run in one sandbox, one after the other.
  */
 import { spawnSync } from 'node:child_process'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { PROGRAM, ROOT } from '../../rig/root.ts'
 
 const TIMEOUT_MS = 60_000
-/** A run must not change these. */
+/** Links to files that a run must not change. */
 const NOT_SHOWN = ['.git', '.cache']
 /** `interceptor …` and `npx interceptor …` run the program of this checkout. */
 const SHIMS = {
@@ -19,7 +19,7 @@ const SHIMS = {
 
 export interface CommandResult {
   code: number | null
-  /** Standard output and standard error, as they come on a terminal. */
+  /** Standard output and standard error, interleaved as on a terminal. */
   output: string
 }
 

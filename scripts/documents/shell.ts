@@ -1,13 +1,13 @@
 /**
- * As much of a shell's syntax as documents need: lines that continue, pipes and lists, quotes, redirections, comments. What
- * runs is run by a real shell; this finds out which programs a line would start.
+ * Parses the part of a shell's syntax that documents use: continued lines, pipes and lists, quotes, redirections,
+ * comments. A real shell runs the commands; this module determines which programs a line would start.
  */
 
 /** One line of a shell, with the comment at its end. */
 export interface ShellLine {
   /** Index of its first line in the block. */
   at: number
-  /** As it is written, with its continuation lines. */
+  /** The text as written, with continuation lines. */
   text: string
   comment: string
 }

@@ -120,7 +120,7 @@ export class RingReader {
   }
 
   /** Whether the ring is so full that waiting any longer would lose frames. */
-  get crowded(): boolean {
+  get isNearlyFull(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
   }

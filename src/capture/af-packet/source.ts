@@ -193,7 +193,7 @@ class AfPacketCapture {
       const bytes = ready === 0 ? ring.settle(now) : ready
       if (bytes === 0) continue
       const room = this.#sink.hasRoom(bytes)
-      if (!room && !ring.crowded && !socket.isOverdue(now)) {
+      if (!room && !ring.isNearlyFull && !socket.isOverdue(now)) {
         held = true
         continue
       }

@@ -273,7 +273,7 @@ test('ring reader: model: delivers every frame once and in order, across full ri
             readNext(one.do)
           }
           const ready = kernel.held.length === blockCount && !kernel.add(next++, BLOCK_BYTES - 200)
-          if (ready) assert.ok(reader.crowded, 'a full ring is crowded')
+          if (ready) assert.ok(reader.isNearlyFull, 'a full ring is nearly full')
         }
         reader.finish()
         while (reader.readyBytes > 0) {
@@ -307,13 +307,15 @@ test('ring reader: reads a frame of the open block once it is old enough and wri
   assert.deepEqual(deliver(reader), [], 'the block becomes ready')
 })
 
-test('ring reader: is crowded once an eighth of the ring is left, or the last block of a small ring', { skip }, () => {
+test('ring reader: is nearly full once an eighth of the ring is left, or the last block of a small ring', {
+  skip,
+}, () => {
   const kernel = new KernelRing(4)
   const reader = readerOf(kernel)
   for (const expected of [false, false, false, true]) {
     kernel.add(0, 100)
     kernel.timer()
-    assert.equal(reader.crowded, expected)
+    assert.equal(reader.isNearlyFull, expected)
   }
 })
 
