@@ -7,12 +7,13 @@
  *     node dist/test/run.js '!e2e/' '!kwok'      all but those
  *     npm run faults                 those of faults/, which take minutes and run only if a word matches them
  *
- * Files run in parallel, the longest first, unless they need the same resource (schedule.ts). Each finished file prints
- * one line, and failures in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines
- * name what this machine lacks and how to install it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit
- * code 0 when no test failed, else 1. SIGINT and SIGTERM end the run early and print its counts. TEST_LANES=1 runs one
- * file at a time. TEST_REPEAT=1 runs a failed file once more, when no other runs; if it passes then, it counts as
- * passed and is named at the end. TEST_TIMES=1 prints the CPU time of each file.
+ * Parts that take minutes to build or fetch, and are missing, are built before any file runs (built-parts.ts). Files run in
+ * parallel, the longest first, unless they need the same resource (schedule.ts). Each finished file prints one line, and
+ * failures in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what this
+ * machine lacks and how to install it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
+ * test failed, else 1. SIGINT and SIGTERM end the run early and print its counts. TEST_LANES=1 runs one file at a time.
+ * TEST_REPEAT=1 runs a failed file once more, when no other runs; if it passes then, it counts as passed and is named at
+ * the end. TEST_TIMES=1 prints the CPU time of each file.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,6 +21,8 @@ import pc from 'picocolors'
 import { missingParts } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { unbuiltSource } from './support/build-state.ts'
+import { buildersFor, runBuilders } from './support/built-parts.ts'
+import { CompiledImports } from './support/compiled-imports.ts'
 import { CpuTimes } from './support/cpu-times.ts'
 import { Progress } from './support/progress.ts'
 import { repeatFailed } from './support/repeat.ts'
@@ -38,6 +41,10 @@ const REPEATS = process.env['TEST_REPEAT'] === '1'
 const SHOWS_TIMES = process.env['TEST_TIMES'] === '1'
 /** A file that runs longer counts as hanging: the longest takes three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
+/** Builds the image with all its layers: npm's and Debian's packages, and the program. */
+const SLOW_FILES: Readonly<Record<string, number>> = { 'deploy/image': 1_200_000 }
+
+const timeoutOf = (name: string): number => SLOW_FILES[name] ?? FILE_TIMEOUT_MS
 
 /** Every TypeScript file under test/, as a path from there. */
 const sourceFiles = (): string[] =>
@@ -62,8 +69,9 @@ const interruption = (): Promise<string> =>
   })
 
 /** @returns units that run together: one file, or files that share a process */
-function groupFiles(names: readonly string[]): string[][] {
-  const shared = new SharedProcess(['test', 'rig'].map((folder) => join(ROOT, 'dist', folder)))
+function groupFiles(names: readonly string[], imports: CompiledImports): string[][] {
+  const folders = ['test', 'rig'].map((folder) => join(ROOT, 'dist', folder))
+  const shared = new SharedProcess(folders, imports)
   const sharing = names.filter((name) => shared.reasonAgainst(compiledPath(name)) === null)
   const alone = names.filter((name) => !sharing.includes(name)).map((name) => [name])
   return [...alone, ...groupsOf(sharing)]
@@ -77,13 +85,16 @@ class TestRun {
   readonly #left: string[][]
   /** Files of started groups that have not ended. */
   readonly #running = new Set<string>()
+  readonly #builders: string[]
   readonly #progress: Progress
   readonly #cancelled = interruption()
   /** The reason, once a signal has ended the run. */
   ended: string | null = null
 
   constructor(names: readonly string[]) {
-    this.#left = this.#times.longestFirst(groupFiles(names))
+    const imports = new CompiledImports()
+    this.#left = this.#times.longestFirst(groupFiles(names, imports))
+    this.#builders = buildersFor(names.map(compiledPath), imports)
     this.#progress = new Progress(names, this.#times)
     void this.#cancelled.then((reason) => {
       this.ended = reason
@@ -95,13 +106,15 @@ class TestRun {
    * ones.
    */
   async run(): Promise<void> {
+    if (this.#builders.length > 0) console.log(pc.dim(`building unless present: ${this.#builders.join(', ')}`))
+    await runBuilders(this.#builders, this.#cancelled)
     await Promise.all(Array.from({ length: LANES }, () => this.#lane()))
     this.#progress.close()
     this.#times.write()
   }
 
   runAlone(name: string): Promise<FileResult> {
-    return runTestFile(name, compiledPath(name), FILE_TIMEOUT_MS, this.#cancelled)
+    return runTestFile(name, compiledPath(name), timeoutOf(name), this.#cancelled)
   }
 
   async #lane(): Promise<void> {
