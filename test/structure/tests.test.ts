@@ -1,6 +1,9 @@
-/** The place of tests: the path of a test is the path of the file that it tests, so that either is found from the other. */
+/**
+ * The place and the titles of tests: the path of a test is the path of the file that it tests, so that either is found
+ * from the other, and a title names the unit and what it does.
+ */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
@@ -124,4 +127,18 @@ test('tests: of modules that hold state, what is declared exists, is needed, and
     const isReached = by.startsWith('e2e/') || reachedFrom(`test/${by}.test.ts`).has(`src/${name}.ts`)
     assert.ok(isReached, `${by} does not use ${name}`)
   }
+})
+
+/** The titles of tests outside of a `describe` and of loops, which begin a line. */
+const TITLES = /^test\(\s*(['"`])(.*?)(?<!\\)\1/gm
+
+test('tests: titles outside of a `describe` read `unit: behaviour`', () => {
+  const titles = tests.flatMap((name) =>
+    [...readFileSync(join(ROOT, 'test', `${name}.test.ts`), 'utf8').matchAll(TITLES)].map(([, , title]) => title),
+  )
+  assert.ok(titles.length > 1000)
+  assert.deepEqual(
+    titles.filter((title) => !title.includes(': ')),
+    [],
+  )
 })
