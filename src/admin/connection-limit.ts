@@ -8,7 +8,7 @@
  */
 import { isIPv4 } from 'node:net'
 
-/** The part of a socket that the limit uses. */
+/** What the limit needs of a socket. */
 export interface LimitedSocket {
   readonly remoteAddress?: string | undefined
   readonly localAddress?: string | undefined

@@ -31,7 +31,7 @@ export interface AgentOptions {
   readonly log: Logger
 }
 
-/** Parts that are prepared before anything is started. */
+/** What is prepared before anything is started. */
 type Prepared = Pick<NodeCaptureParts, 'own' | 'rules' | 'scanner' | 'startApi'>
 
 /**

@@ -4,10 +4,7 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import type { AssemblerOptions } from './assembler-options.ts'
 
-/**
- * The inputs and outputs of an assembler. All but the last three outlive the thread: a restarted one continues with
- * them.
- */
+/** What an assembler works with. All but the last three outlive the thread: a restarted one continues with them. */
 export interface AssembleTask {
   slot: number
   /** The assembler's program, compiled. */

@@ -17,7 +17,7 @@ export interface ProgressLine {
   clear(): void
 }
 
-/** The terminal on which the line is drawn. */
+/** Where the line is drawn. */
 export interface ProgressLineOptions {
   write: (text: string) => void
   columns: number

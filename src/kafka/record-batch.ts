@@ -23,7 +23,8 @@ const ATTRIBUTES_AT = 21
 const MAGIC = 2
 /** Bound of a record's bytes beside key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
 const RECORD_FRAMING_BYTES = 32
-const INITIAL_BYTES = 18 * 1024
+/** Grows in two steps to 528 KiB, which holds a batch of the default `ship.batchBytes`. */
+const INITIAL_BYTES = 33 * 1024
 /** Factor of growth. Large, because each step copies the records and causes garbage, while untouched pages cost nothing. */
 const GROWTH = 4
 

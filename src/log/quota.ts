@@ -1,7 +1,4 @@
-/**
- * Admits a number of records per key and period, and sums the weights of suppressed ones. Every folding of the log uses
- * one.
- */
+/** Admits a number of records per key and period, and counts what those held back stand for. Every fold of the log is one of these. */
 
 /** Keys remembered at most. Beyond it the oldest is forgotten, so that its next record is admitted early. */
 const MAX_KEYS = 256
@@ -10,7 +7,7 @@ interface Window<R> {
   startMs: number
   /** Records since then, admitted or not. */
   seen: number
-  /** Sum of the weights of suppressed records. */
+  /** What those not admitted stand for. */
   held: number
   /** The newest record held back. */
   last: R

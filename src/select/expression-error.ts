@@ -67,7 +67,7 @@ const FUNCTIONS = [
   'lowerAscii',
 ]
 
-/** Names of fields in other tools. */
+/** What other tools call a field. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   url: 'request.target',
   uri: 'request.target',

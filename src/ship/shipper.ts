@@ -20,15 +20,11 @@ import type { Tap } from './tap/tap.ts'
 
 /** Limit of bytes read from each ring per iteration, so that no ring starves the others or the event loop. */
 const MAX_READ_BYTES = 1024 * 1024
-/** After an iteration that read less, the loop sleeps for NAP_MS. */
+/** After an iteration that read less, the loop sleeps for NAP_MS, so that pairs gather. */
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
-/**
- * After an iteration that read less than this from live capture, it sleeps for LONG_NAP_MS. In this time, the fastest burst fills a
- * third of a ring's resting part.
- */
-const QUIET_BYTES = 64 * 1024
-const LONG_NAP_MS = 4
+/** The same in live capture, once the rings are empty: meanwhile the fastest burst fills a third of a ring's resting part. */
+const LIVE_NAP_MS = 4
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
@@ -230,9 +226,10 @@ export class Shipper {
    */
   async #pause(bytesRead: number, nowMs: number): Promise<void> {
     const { bell, sink, control, whenFull } = this.#parts
-    if (bytesRead >= BUSY_BYTES) return new Promise((resolve) => setImmediate(resolve))
+    const isLive = whenFull === 'drop'
+    if (bytesRead >= BUSY_BYTES && !(isLive && this.#empty)) return new Promise((resolve) => setImmediate(resolve))
     if (bytesRead > 0) {
-      const napMs = whenFull === 'drop' && bytesRead < QUIET_BYTES ? LONG_NAP_MS : NAP_MS
+      const napMs = isLive ? Math.min(LIVE_NAP_MS, Math.max(NAP_MS, sink.nextDueMs - nowMs)) : NAP_MS
       return new Promise((resolve) => setTimeout(resolve, napMs))
     }
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
@@ -242,8 +239,12 @@ export class Shipper {
 
   #hasNews(): boolean {
     const { rings } = this.#parts
-    if (!this.#paused && rings.some((ring) => !ring.empty)) return true
+    if (!this.#paused && !this.#empty) return true
     return this.#inputEndedMs === null && rings.every((ring) => ring.finished)
+  }
+
+  get #empty(): boolean {
+    return this.#parts.rings.every((ring) => ring.empty)
   }
 
   #publish(nowMs: number): void {

@@ -51,7 +51,7 @@ class Side {
   expected = NOTHING
   readonly bytes = new Uint8Array(LONGEST_MESSAGE)
   length = 0
-  /** Whether it has sent all its messages. */
+  /** It has sent all its messages. */
   done = false
 
   expect(message: number): void {

@@ -55,7 +55,8 @@ export class EventHeaders {
   write(pair: Uint8Array, idStart: number, idLength: number, micros: number): void {
     if (idLength !== this.#idLength) this.#allocate(idLength)
     const { bytes } = this
-    for (let index = 0; index < idLength; index += 1) bytes[this.#idAt + index] = pair[idStart + index]
+    const idAt = this.#idAt
+    for (let index = 0; index < idLength; index += 1) bytes[idAt + index] = pair[idStart + index]
     this.#writeTime(micros)
   }
 
@@ -65,10 +66,12 @@ export class EventHeaders {
       this.#second = second
       text.encodeInto(rfc3339(second), this.bytes.subarray(this.#timeAt))
     }
-    let fraction = micros - second * 1e6
-    for (let digit = 5; digit >= 0; digit -= 1) {
-      const rest = Math.floor(fraction / 10)
-      this.bytes[this.#timeAt + FRACTION_AT + digit] = ZERO + (fraction - rest * 10)
+    const { bytes } = this
+    const fractionAt = this.#timeAt + FRACTION_AT
+    let fraction = (micros - second * 1e6) | 0
+    for (let at = fractionAt + 5; at >= fractionAt; at -= 1) {
+      const rest = (fraction / 10) | 0
+      bytes[at] = ZERO + fraction - rest * 10
       fraction = rest
     }
   }

@@ -186,10 +186,9 @@ function evictLeastLikely(): void {
   if (flow !== null) evict(flow)
 }
 
-/** Removes a flow for lack of room, which is closed if it is open. */
+/** Removes a flow, which is closed if it is open. */
 function evict(flow: Flow): void {
-  if (flow.closed) count(C.flowsRemovedEarly)
-  else close(flow, END_EVICTED)
+  close(flow, END_EVICTED)
   removeFlow(flow)
 }
 
