@@ -231,9 +231,12 @@ test('read: drains on the first SIGINT and counts everything', async () => {
   assert.equal(lines(stdout).length, count(ledgerOf(summary), 'pairs.shipped'))
 })
 
-/** Starts a run whose output is not read, and waits until it stalls because the pipe is full. */
+/**
+ * Starts a run whose output is not read, and waits until it stalls because the pipe is full. Its last input, stdin, never
+ * ends: at the end of its input a run drains by itself.
+ */
 async function stalled(...options: string[]): Promise<{ child: ChildProcess; printed: () => string }> {
-  const child = start(['read', '-vv', '--progress', 'always', '--all', '-o', 'ndjson', ...options, ...CAPTURES])
+  const child = start(['read', '-vv', '--progress', 'always', '--all', '-o', 'ndjson', ...options, ...CAPTURES, '-'])
   let text = ''
   await new Promise<void>((resolve, reject) => {
     child.stderr!.on('data', (chunk: Buffer) => {
