@@ -8,7 +8,7 @@
  */
 import { isIPv4 } from 'node:net'
 
-/** What the limit needs of a socket. */
+/** The part of a socket that the limit uses. */
 export interface LimitedSocket {
   readonly remoteAddress?: string | undefined
   readonly localAddress?: string | undefined

@@ -16,7 +16,7 @@ export interface HealthCheck {
 export const LIVE_SILENCE_MS = 30_000
 /** How long after its start the agent is not ready if the API server has not listed the pods. */
 export const NAMES_GRACE_MS = 60_000
-/** Without a scan of discovery for this long, new pods are not noticed. */
+/** If no scan of discovery has ended for this long, new pods go unnoticed. */
 export const SCAN_SILENCE_MS = 30_000
 
 /** Fails when only a restart helps: a thread is stuck. The response itself shows that the main thread runs. */
@@ -60,7 +60,7 @@ function threadCheck({ role, slot, silentMs }: ThreadObservation): HealthCheck {
   return silentMs < LIVE_SILENCE_MS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMs)}`)
 }
 
-/** A thread that crashes again and again loses what it holds each time. */
+/** A thread that crashes repeatedly loses what it holds each time. */
 function workersCheck({ observation }: AgentState): HealthCheck {
   const looping = (observation?.threads ?? []).filter(({ crashLooping }) => crashLooping)
   if (looping.length === 0) return ok('workers')

@@ -40,6 +40,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'flows.closed': 'TCP connections no longer tracked, by reason',
   'flows.leftOut': 'TCP connections left out because another capture point captures them, by reason',
   'flows.midstream': 'TCP connections first seen after their handshake',
+  'flows.removedEarly': 'Closed TCP connections that were removed early, for lack of room',
   'flows.oneDirection': 'Closed TCP connections with data of which only one direction was captured',
   'flows.protocol': 'TCP connections by detected protocol',
   'segments.seen': 'TCP segments seen',

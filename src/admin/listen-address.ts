@@ -1,18 +1,18 @@
 /** Parses `admin.address` and `ui --listen`, and describes why a server cannot listen there. Pure. */
 import { errorText, type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
 
-/** In the form that node:net expects. */
+/** The address in the form that node:net expects. */
 export interface ListenAddress {
   /** undefined: all addresses of this machine. */
   readonly host: string | undefined
   readonly port: number
 }
 
-/** The setting that an address comes from, for messages. */
+/** The setting that contains an address, for messages. */
 export interface ListenSetting {
   readonly name: string
   readonly example: string
-  /** What to do where the address cannot be used. */
+  /** What the user can do if the address cannot be used. */
   readonly hint: string
 }
 

@@ -26,7 +26,7 @@ export interface RequestLimits {
   readonly connectionMs: number
 }
 
-/** What a client may still send while the response is on its way. Closing earlier would reset the connection. */
+/** Bytes that a client may still send while the response is in flight. Closing earlier would reset the connection. */
 const LINGER_BYTES = 64 * 1024
 const LINGER_MS = 1000
 

@@ -1,4 +1,7 @@
-/** The metrics of the page /metrics/pods, which is served beside /metrics because its series grow with the pods. */
+/**
+ * The metrics of the page /metrics/pods, which is separate from /metrics because the number of its series grows with
+ * the pods.
+ */
 import type { Metric } from './exposition.ts'
 import type { PodTraffic } from './pod-traffic.ts'
 

@@ -1,4 +1,4 @@
-/** What the agent has seen of each pod: the page /pods, `interceptor pods --traffic`, and the metrics of pods. Pure. */
+/** The traffic of each pod: the page /pods, `interceptor pods --traffic`, and the metrics of pods. Pure. */
 import { z } from 'zod'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import { advice } from './advice.ts'
@@ -12,7 +12,9 @@ const POD_TRAFFIC = z.object({
   name: z.string().nullable(),
   /** Where it is captured; empty: nowhere. */
   interfaces: z.array(z.string()),
-  /** It uses the host's network: the counts are those of the host's interfaces, which all such pods share. */
+  /**
+   * Whether it uses the host's network. Its counts are then those of the host's interfaces, which all such pods share.
+   */
   hostNetwork: z.boolean(),
   /** Why it is captured there, or not at all. */
   why: z.string(),
@@ -29,7 +31,7 @@ const POD_TRAFFIC = z.object({
   abandoned: counts,
   /** Packet time of the end of the last kept pair, microseconds; null: none was kept. */
   lastPairMicros: z.number().nullable(),
-  /** What to do, in one sentence without a full stop. */
+  /** Advice in one sentence without a full stop. */
   advice: z.string(),
 })
 

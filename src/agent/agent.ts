@@ -31,7 +31,7 @@ export interface AgentOptions {
   readonly log: Logger
 }
 
-/** What is prepared before anything is started. */
+/** Parts that are prepared before anything is started. */
 type Prepared = Pick<NodeCaptureParts, 'own' | 'rules' | 'scanner' | 'startApi'>
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Scans the node again and again, decides what is captured and which pod holds which address, and applies both to the pipeline.
- * Main thread.
+ * Scans the node repeatedly, decides what is captured and which pod holds which address, and applies both to the
+ * pipeline. Main thread.
  *
  * A pod that starts is found by the next scan, which begins at most MAX_PAUSE_MS later. The pause is proportional to the
  * cost of a scan, and scans are skipped while no process is started on the node.
@@ -143,7 +143,7 @@ export class NodeDiscovery {
     this.#schedule(pause)
   }
 
-  /** Without this, a clock that was set back would leave every pod without its name until it had caught up. */
+  /** Otherwise, after the clock was set back, no pod would have its name until the clock had caught up. */
   #followClock(): void {
     const stepMs = this.#clockSteps.next(Date.now(), performance.now())
     if (stepMs === 0) return

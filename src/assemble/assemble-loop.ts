@@ -16,7 +16,7 @@ import { useProgram } from './host/program.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
-/** What a pass over the rings found: frames; nothing; nothing, and nothing will follow. */
+/** The result of a pass over the rings: frames; no frames; no frames, and all rings have ended. */
 export type Pass = 'worked' | 'idle' | 'ended'
 
 export class AssembleLoop {

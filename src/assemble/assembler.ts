@@ -38,7 +38,7 @@ export const assemblerMemory = (options: AssemblerOptions): ProgramMemory =>
   new ProgramMemory(options, stateBounds(options))
 
 export class Assembler {
-  /** Where the caller copies ring blocks before `consume`. */
+  /** The memory into which the caller copies ring blocks before `consume`. */
   readonly input: Uint8Array
   readonly #memory: ProgramMemory
   readonly #host: AssemblerHost

@@ -9,7 +9,7 @@ import type { PairSink } from './pair-sink.ts'
 /** Longest sleep while waiting for room, between two heartbeats. */
 const WAIT_SLICE_MS = 100
 
-/** Records that are copied at once have at most so many bytes together, unless it is one. */
+/** Most bytes of records that are copied at once, except for a single larger record. */
 const RUN_BYTES = 64 * 1024
 
 /** Copies complete pairs to the ring to the shipper: runs of records at once, since each copy costs as much as some hundred bytes. */

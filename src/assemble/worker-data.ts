@@ -4,7 +4,10 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import type { AssemblerOptions } from './assembler-options.ts'
 
-/** What an assembler works with. All but the last three outlive the thread: a restarted one continues with them. */
+/**
+ * The inputs and outputs of an assembler. All but the last three outlive the thread: a restarted one continues with
+ * them.
+ */
 export interface AssembleTask {
   slot: number
   /** The assembler's program, compiled. */

@@ -15,7 +15,7 @@ const LEDGER_PAGE: z.ZodType<Ledger> = z.lazy(() => z.record(z.string(), z.union
 
 const TAP_PAGE = z.object({ socket: z.string().startsWith('/').nullable() })
 
-/** What the agent has seen of each pod. @throws as `ask` */
+/** The agent's traffic counts of each pod. @throws as `ask` */
 export const fetchPods = (url: string | undefined, config: Pick<Config, 'admin'>): Promise<PodsPage> =>
   ask(url, config, '/pods', PODS_PAGE)
 

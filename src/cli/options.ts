@@ -71,7 +71,7 @@ const increase = (_: unknown, before = 0): number => before + 1
 const when = (flags: string, description: string): Option =>
   new Option(flags, description).choices(['auto', 'always', 'never']).default('auto')
 
-/** What -v does in commands that print no pairs. */
+/** The effect of -v in commands that print no pairs. */
 export const VERBOSE_STACK = 'print the stack trace of an error'
 
 /**

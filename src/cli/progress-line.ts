@@ -17,7 +17,7 @@ export interface ProgressLine {
   clear(): void
 }
 
-/** Where the line is drawn. */
+/** The terminal on which the line is drawn. */
 export interface ProgressLineOptions {
   write: (text: string) => void
   columns: number

@@ -76,7 +76,10 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
   return [...clauses, ...seen].join('; ')
 }
 
-/** What a live capture sees while it has no pair: `no pairs yet; 3 pairs filtered (contentType 3); 12 connections seen (9 TLS)`. */
+/**
+ * The traffic of a live capture that has no pair yet: `no pairs yet; 3 pairs filtered (contentType 3); 12 connections
+ * seen (9 TLS)`.
+ */
 export function waitingLine(ledger: Ledger): string {
   const filtered = reasonClause(ledger, 'pairs.filtered', 'pair', 'filtered')
   return ['no pairs yet', ...filtered, ...oneDirection(ledger), ...nothingSeen(ledger)].join('; ')

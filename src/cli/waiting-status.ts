@@ -17,7 +17,7 @@ const COLLECT_MS = 500
 const FIRST_MS = 5_000
 const LONGEST_MS = 60_000
 
-/** Where the status is written. */
+/** The stream to which the status is written. */
 export interface WaitingOptions {
   /** The counts so far. */
   ledger: () => Ledger

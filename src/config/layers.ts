@@ -7,7 +7,7 @@ import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
 import { yamlParser } from './yaml-parser.ts'
 
-/** Where a value was set. `name` is printed: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
+/** The origin of a value. `name` is printed: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
 export interface Origin {
   readonly kind: 'default' | 'file' | 'environment' | 'flag'
   readonly name: string

@@ -54,9 +54,9 @@ export interface PairFormat {
    * @throws never
    */
   pair(raw: Uint8Array): string | Uint8Array | Error
-  /** That many pairs were seen by the source and are missing here; absent: the format cannot express it. */
+  /** Records that this many pairs of the source are missing from the output; absent: the format cannot express it. */
   notShown?(pairs: number): void
-  /** What to write now even if no pair arrives; called several times a second. Absent: nothing ever. */
+  /** Returns what to write even if no pair arrives; called several times a second. Absent: never anything. */
   tick?(): string
   end(): string
 }

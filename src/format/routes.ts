@@ -43,7 +43,7 @@ function printedTable(top: TopOptions, options: FormatOptions): PairFormat {
   }
 }
 
-/** A table that is drawn again and again, as pairs arrive and as keys change the view; printed at the end. */
+/** A table that is redrawn as pairs arrive and as keys change the view, and is printed at the end. */
 function drawnTable(view: TopView, options: FormatOptions): PairFormat {
   // Every grouping is counted from the start, so that switching to one shows earlier pairs, too.
   const tables = new Map(GROUPINGS.map((by) => [by, new RouteTable(by)]))

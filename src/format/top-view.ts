@@ -1,6 +1,6 @@
 /**
- * What a person has chosen to see of the table of routes, in shared memory: the main thread writes it as keys are
- * pressed, the thread that draws the table reads it.
+ * The user's view of the table of routes (grouping, order, filter), in shared memory: the main thread writes it as keys
+ * are pressed, the thread that draws the table reads it.
  */
 import { GROUPINGS, type Grouping, SORT_KEYS, type SortKey } from '../routes/route-names.ts'
 
@@ -56,7 +56,7 @@ export class TopView {
     this.#set(SORT, SORT_KEYS.indexOf(sort))
   }
 
-  /** Whether the table stays as it is. Pairs are counted nevertheless. */
+  /** Whether the table is paused. Pairs are counted nevertheless. */
   get paused(): boolean {
     return this.#words[PAUSED] === 1
   }

@@ -32,7 +32,7 @@ export function connectionsText({ connections, serverNames, protocols }: Connect
   return parts.length === 0 ? grouped(seen) : `${grouped(seen)}: ${parts.join(', ')}`
 }
 
-/** What HTTP/1 connections became: they count as HTTP/1 too. */
+/** Later states of HTTP/1 connections, which also count as HTTP/1. */
 const laterText = (upgraded: number, tunnel: number): string =>
   [
     ...(upgraded > 0 ? [`${grouped(upgraded)} WebSocket`] : []),

@@ -93,6 +93,8 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     closedGone: 'flows.closed.interfaceGone',
     closedEnded: 'flows.closed.ended',
     closedCrash: 'flows.closed.crash',
+    /** Closed connections that were removed for lack of room before their time: late segments of them look like new connections. */
+    flowsRemovedEarly: 'flows.removedEarly',
     /** Connections first seen after their handshake. */
     midstream: 'flows.midstream',
     /** Connections that carried data but of which only one direction was captured; counted when they close. */

@@ -37,6 +37,8 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'flows.seen': 'TCP connections, both directions counted as one',
   'flows.open': 'connections tracked now',
   'flows.midstream': 'of those seen, the ones first seen after their handshake',
+  'flows.removedEarly':
+    'of those closed, the ones that were removed within 10 s for lack of room, so that late segments of them may count as new connections',
   'flows.oneDirection': 'of those closed, the ones that carried data but of which only one direction was captured',
   'flows.closed.fin': 'closed by both sides',
   'flows.closed.reset': 'reset by a RST that its receiver accepts',

@@ -32,7 +32,7 @@ export interface InterfaceObservation {
   labels: Readonly<Record<string, string>>
   /** A block of CAPTURE_COUNTERS. */
   block: CounterBlock
-  /** What each assembler has counted of it (traffic.ts). */
+  /** The counts of each assembler for this interface (traffic.ts). */
   traffic: readonly SharedArrayBuffer[]
   /** false: it went down or was deleted; capture resumes when it returns. */
   up: boolean

@@ -9,7 +9,7 @@ import { Quota } from './quota.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Structured data of a record, beside its message. */
+/** Structured data of a record, in addition to its message. */
 export type LogFields = Record<string, unknown>
 
 export interface LogRecord {
@@ -18,7 +18,7 @@ export interface LogRecord {
   fields: LogFields
 }
 
-/** What code that logs needs. No method throws. */
+/** The interface for code that logs. No method throws. */
 export interface Log {
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
@@ -92,7 +92,7 @@ export class FoldedLog implements Log {
   }
 }
 
-/** What two repeats have in common: level, message and those fields that are text, such as a path. */
+/** The key under which records are repeats: level, message and those fields that are text, such as a path. */
 const kindOf = ({ level, message, fields }: LogRecord): string =>
   [level, message, ...Object.values(fields).filter((value) => typeof value === 'string')].join('\0')
 

@@ -1,4 +1,7 @@
-/** Admits a number of records per key and period, and counts what those held back stand for. Every fold of the log is one of these. */
+/**
+ * Admits a number of records per key and period, and sums the weights of suppressed ones. Every folding of the log uses
+ * one.
+ */
 
 /** Keys remembered at most. Beyond it the oldest is forgotten, so that its next record is admitted early. */
 const MAX_KEYS = 256
@@ -7,7 +10,7 @@ interface Window<R> {
   startMs: number
   /** Records since then, admitted or not. */
   seen: number
-  /** What those not admitted stand for. */
+  /** Sum of the weights of suppressed records. */
   held: number
   /** The newest record held back. */
   last: R

@@ -26,9 +26,9 @@ const MODE = 0o666
 
 /** When a file is rotated: renamed, and replaced by a new one. */
 export interface Rotation {
-  /** From this size on; Infinity: never for its size. */
+  /** The size from which a file is rotated; Infinity: never. */
   maxBytes: number
-  /** From this age on; Infinity: never for its age. */
+  /** The age from which a file is rotated; Infinity: never. */
   maxAgeMs: number
   /** How many rotated files are kept; Infinity: all. */
   keep: number

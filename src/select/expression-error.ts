@@ -67,7 +67,7 @@ const FUNCTIONS = [
   'lowerAscii',
 ]
 
-/** What other tools call a field. */
+/** Names of fields in other tools. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   url: 'request.target',
   uri: 'request.target',

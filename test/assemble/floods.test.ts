@@ -238,6 +238,62 @@ test('floods: incomplete heads beyond the limit of messages in progress lose no 
   harness.finish()
 })
 
+test('floods: closed connections are removed early for new ones, and counted', () => {
+  const harness = new AssembleHarness({ flows: 100 })
+  const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close())
+  for (let port = 1; port <= 130; port++) harness.frames(exchange.from(port))
+  assert.equal(harness.count('flows.removedEarly'), 30)
+  assert.equal(harness.count('flows.closed.fin'), 130)
+  harness.finish()
+})
+
+/** Complete pairs that wait until later segments confirm them (core/http1/proof.ts). */
+const PENDING: readonly (readonly [name: string, script: TcpScript])[] = [
+  [
+    'the next request',
+    new TcpScript()
+      .midstream()
+      .client(request('/1'))
+      .server(numbered(1, 'x'.repeat(600))),
+  ],
+  [
+    'the next response',
+    new TcpScript()
+      .handshake()
+      .client(request('/1'))
+      .server(numbered(1, 'x'.repeat(600)).slice(0, 300))
+      .client('GET')
+      .server(numbered(1, 'x'.repeat(600)).slice(300)),
+  ],
+]
+const POOL_BYTES = 16 * 1024 * 1024
+const SCARCE = [
+  ['memory for state', { stateBytes: 1024 * 1024, poolBytes: POOL_BYTES }],
+  ['pool', { poolBytes: 1024 * 1024 }],
+] as const
+
+for (const [name, script] of PENDING) {
+  for (const [what, scarce] of SCARCE) {
+    test(`floods: pairs that wait for ${name} fill the ${what}, and lose no pair of other connections`, () => {
+      const harness = new AssembleHarness({ flows: 10_000, ...scarce })
+      const flood = new Conversation(script)
+      const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close())
+      for (let port = 1; port <= 9000; port++) {
+        harness.frames(flood.from(port))
+        if (port % 10 === 0) harness.frames(exchange.from(10_000 + port))
+      }
+      const ofOthers = harness.pairs.filter(({ request: { target } }) => target === '/0')
+      assert.equal(ofOthers.length, 900)
+      const { exchanges } = stateBounds(assemblerOptions({ flows: 10_000, ...scarce }))
+      assert.ok(harness.count('requests.waiting') <= exchanges)
+      assert.ok(harness.assembler.heldBytes <= POOL_BYTES)
+      const kept = harness.count('requests.waiting')
+      assert.ok(kept < 6000, `${kept} of 9000 wait`)
+      harness.finish()
+    })
+  }
+}
+
 /** Properties for which a connection needs an additional record, or a cell of the pool. */
 const RARE: readonly (readonly [name: string, script: TcpScript])[] = [
   ['a segment behind a hole', new TcpScript().handshake().client('lost').client('x')],

@@ -64,6 +64,12 @@ const RARE: readonly Flood[] = [
   }),
   rare('the head of the PROXY protocol', sends('PROXY TCP4 203.0.113.9 192.0.2.1 51234 80\r\n')),
   rare('half a head of the PROXY protocol', sends('PROXY TCP6 2001:db8::1')),
+  rare('a pair that waits for a confirmation', (connection) => {
+    connection.send('client', Buffer.from('GET /flood HTTP/1.1\r\nHost: flood\r\n\r\n'), 0)
+    connection.send('server', Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n'), 0)
+    connection.send('client', Buffer.from('GET'), 0)
+    connection.send('server', Buffer.alloc(600, 'x'), 0)
+  }),
   rare('half a SOCKS handshake', sends(`\x05\xff${'m'.repeat(200)}`)),
 ]
 

@@ -56,9 +56,9 @@ export class ProgramMemory {
   readonly memory: WebAssembly.Memory
   readonly bytes: Uint8Array
   readonly view: DataView
-  /** Where ring blocks are copied to, INPUT_BYTES long. */
+  /** Address of the input, into which ring blocks are copied; INPUT_BYTES long. */
   readonly input: Address
-  /** Where the program writes pairs. */
+  /** Address of the output, into which the program writes pairs. */
   readonly output: Address
   /** Counters of all, and of each interface. */
   readonly counts: Float64Array
@@ -70,7 +70,7 @@ export class ProgramMemory {
   readonly #layout: Address
   readonly #words: number[]
   readonly #texts: Address
-  /** Where the rules are (rule-tables.ts). */
+  /** Address of the rules (rule-tables.ts). */
   readonly rules: Address
   readonly ruleBytes = RULE_BYTES
   #template = 0
@@ -179,7 +179,7 @@ export class ProgramMemory {
     return at
   }
 
-  /** Whether texts of so many bytes fit. */
+  /** Whether texts of this many bytes fit. */
   hasRoom(bytes: number): boolean {
     return afterCopied(this.#text + bytes) <= this.#texts + TEXT_BYTES
   }
@@ -210,7 +210,7 @@ class Regions {
     this.#next = start
   }
 
-  /** @returns the address of a region of so many bytes */
+  /** @returns the address of a region of this many bytes */
   add(bytes: number): Address {
     const start = Math.ceil(this.#next / ALIGNMENT) * ALIGNMENT
     this.#next = start + bytes + SLACK_BYTES

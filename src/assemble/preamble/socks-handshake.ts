@@ -51,7 +51,7 @@ class Side {
   expected = NOTHING
   readonly bytes = new Uint8Array(LONGEST_MESSAGE)
   length = 0
-  /** It has sent all its messages. */
+  /** Whether it has sent all its messages. */
   done = false
 
   expect(message: number): void {

@@ -50,9 +50,10 @@ export function finishMessage(message: Message, stream: MessageStream, endSeq: i
 
 /** Checks the limits as soon as a head announces the size of its body. */
 export function announce(exchange: Exchange, message: Message, bodyBytes: i64): void {
-  const wireBytes = <i64>message.wireBytes + bodyBytes
+  // A body may announce more than 32 bits hold.
+  const wireBytes = <f64>message.wireBytes + <f64>bodyBytes
   const request = requestOf(exchange)
-  const other = <i64>(message === request ? responseWireBytes(exchange) : request.wireBytes)
+  const other = <f64>(message === request ? responseWireBytes(exchange) : request.wireBytes)
   if (wireBytes > Settings.messageBytes) abandon(exchange, REASON_OVERSIZE)
   else if (exchange.rule === RULE_NONE && wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)
 }

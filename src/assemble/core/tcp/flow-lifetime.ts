@@ -186,9 +186,10 @@ function evictLeastLikely(): void {
   if (flow !== null) evict(flow)
 }
 
-/** Removes a flow, which is closed if it is open. */
+/** Removes a flow for lack of room, which is closed if it is open. */
 function evict(flow: Flow): void {
-  close(flow, END_EVICTED)
+  if (flow.closed) count(C.flowsRemovedEarly)
+  else close(flow, END_EVICTED)
   removeFlow(flow)
 }
 
