@@ -228,7 +228,7 @@ async function main(words: string[]): Promise<void> {
   if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has this in its path'))
   results.forEach(report)
   console.log(pc.dim(`Node.js ${process.version}, ${tests.length} files`))
-  if (tests.some((path) => path.startsWith('assemble/'))) await compileTestPrograms()
+  if (tests.some((path) => /^(?:assemble|pair)\//.test(path))) await compileTestPrograms()
   results.push(...(await runFiles(tests.map(nameOf))))
   summarize(results)
 }

@@ -13,7 +13,7 @@ declare namespace WebAssembly {
   }
 
   class Instance {
-    constructor(module: Module, imports: Record<string, Record<string, Memory | ((...values: number[]) => unknown)>>)
+    constructor(module: Module, imports?: Record<string, Record<string, Memory | ((...values: number[]) => unknown)>>)
     readonly exports: Record<string, unknown>
   }
 }
