@@ -26,6 +26,7 @@ export function repairKafkajs(): void {
   repairRequestQueue()
   repairSessions()
   repairDecoder()
+  repairArrays()
   repairMetadata()
 }
 
@@ -77,16 +78,23 @@ const DECODER_METHODS = [
   ...['readVarInt', 'readUVarInt', 'readVarLong', 'readInt64', 'readTaggedFields', 'forward'],
 ]
 
+/** Methods of kafkajs's Decoder that read an array, how each reads the count of elements, and what it adds to it. */
+const ARRAY_METHODS = [
+  ['readArray', 'readInt32', 0],
+  ['readArrayAsync', 'readInt32', 0],
+  ['readVarIntArray', 'readVarInt', 0],
+  ['readUVarIntArray', 'readUVarInt', 1],
+] as const
+
 interface Decoder {
-  readonly offset: number
+  offset: number
   readonly buffer: Buffer
   [method: string]: unknown
 }
 
 /**
  * kafkajs's decoder trusts lengths: a negative one moves it backwards, so that decoding an array may never end, and one
- * past the end reads zeros. With this repair each step must move forwards and stay within the response, which also
- * bounds arrays by their elements. Only `forward` may pass the end: a broker cuts the last batch of a response, and
+ * past the end reads zeros. With this repair each step must move forwards and stay within the response. Only `forward` may pass the end: a broker cuts the last batch of a response, and
  * kafkajs skips what is left of it.
  */
 function repairDecoder(): void {
@@ -101,6 +109,25 @@ function repairDecoder(): void {
         throw new BadResponseError('a response is shorter than it claims')
       }
       return value
+    }
+  }
+}
+
+/**
+ * kafkajs allocates an array for as many elements as a response announces, 256 MB for one wrong byte. With this repair there
+ * are at most as many as bytes follow, since no element is empty.
+ */
+function repairArrays(): void {
+  const { prototype } = decoderModule as { prototype: Decoder }
+  for (const [name, readCount, added] of ARRAY_METHODS) {
+    const method = prototype[name] as (this: Decoder, read: unknown) => unknown
+    prototype[name] = function (this: Decoder, read: unknown): unknown {
+      const before = this.offset
+      const elements = (this[readCount] as () => number)() - added
+      if (elements > this.buffer.length - this.offset)
+        throw new BadResponseError('a response is shorter than it claims')
+      this.offset = before
+      return method.call(this, read)
     }
   }
 }

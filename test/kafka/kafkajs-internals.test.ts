@@ -145,6 +145,9 @@ interface Decoder {
   [method: string]: () => unknown
 }
 
+type ArrayMethod = 'readArray' | 'readArrayAsync' | 'readVarIntArray' | 'readUVarIntArray'
+type ArrayDecoder = Readonly<Record<ArrayMethod, (read: () => number) => unknown>>
+
 test('kafkajs repairs: no decoder moves backwards or past the end of a response', () => {
   const KafkaDecoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder
   const bad: [string, number[]][] = [
@@ -162,6 +165,23 @@ test('kafkajs repairs: no decoder moves backwards or past the end of a response'
   }
   assert.equal(new KafkaDecoder(Buffer.from([0, 2, 0x68, 0x69])).readString(), 'hi')
   assert.equal(new KafkaDecoder(Buffer.from([0xff, 0xff])).readString(), null)
+})
+
+test('kafkajs repairs: an array never has more elements than bytes follow', async () => {
+  const KafkaDecoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => ArrayDecoder
+  const [huge, small] = [Buffer.from([1, 0xc9, 0xc3, 0x80, 0, 0]), Buffer.from([0, 0, 0, 2, 7, 8])]
+  const element = (): number => 0
+  assert.throws(() => new KafkaDecoder(huge).readArray(element), /shorter than it claims/)
+  await assert.rejects(async () => new KafkaDecoder(huge).readArrayAsync(element), /shorter than it claims/)
+  assert.deepEqual(new KafkaDecoder(small).readArray(element), [0, 0])
+  for (const [method, two] of [
+    ['readVarIntArray', 4],
+    ['readUVarIntArray', 3],
+  ] as const) {
+    const claims = Buffer.from([0xfe, 0xff, 0xff, 0x1f, 0, 0])
+    assert.throws(() => new KafkaDecoder(claims)[method](element), /shorter than it claims/)
+    assert.deepEqual(new KafkaDecoder(Buffer.from([two, 7, 8]))[method](element), [0, 0])
+  }
 })
 
 test('kafkajs repairs: random responses are decoded or rejected in bounded time', async () => {
