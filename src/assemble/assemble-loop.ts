@@ -2,6 +2,8 @@
  * The work of an assembler slot: reads the frame rings block by block until all are closed and empty. It never waits by
  * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
  */
+
+import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import { RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { OpaqueMarks } from '../ring/opaque-marks.ts'
@@ -15,6 +17,8 @@ import { INPUT_BLOCK_BYTES } from './host/memory.ts'
 import { useProgram } from './host/program.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
+
+const { index: C } = ASSEMBLE_COUNTERS
 
 /** The result of a pass over the rings: frames; no frames; no frames, and all rings have ended. */
 export type Pass = 'worked' | 'idle' | 'ended'
@@ -129,7 +133,10 @@ export class AssembleLoop {
     this.#mail.read(this.#handle)
     if (length === 0) return 0
     // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
+    const { framesRead } = assembler
     ring.release(length)
+    // No call between the two: a thread cannot end there, so no frame counts as read that the next thread reads, too.
+    this.#task.counters[C.framesRead] = framesRead
     assembler.consume(length, marks)
     return length
   }

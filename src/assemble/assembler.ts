@@ -50,6 +50,8 @@ export class Assembler {
   readonly #counts: Float64Array
   readonly #sink: PairSink
   readonly #announced: (id: number, info: InterfaceInfo) => void
+  /** Whether `#passPairs` has begun and not ended, also after a failure in it. */
+  #passing = false
 
   /**
    * @param memory of `assemblerMemory`. A later assembler on the same memory replaces an earlier one
@@ -101,16 +103,19 @@ export class Assembler {
     return this.#program.usedBytes()
   }
 
+  /** Frames in the blocks that were measured so far, by every thread of the slot. */
+  get framesRead(): number {
+    return this.#memory.counts[C.framesRead]
+  }
+
   /**
-   * Measures the whole records in the first `available` bytes of `input`, which were read from a ring, and counts their
-   * frames as read. Called once for each block that is consumed.
+   * Measures the whole records in the first `available` bytes of `input`, which were read from a ring, and adds their
+   * frames to `framesRead`. Called once for each block that is consumed.
    *
    * @returns their total length, padding included; 0 when the first record is cut
    */
   wholeRecords(available: number): number {
-    const length = this.#program.wholeRecords(this.#memory.input, available)
-    this.#counts[C.framesRead] = this.#memory.counts[C.framesRead]
-    return length
+    return this.#program.wholeRecords(this.#memory.input, available)
   }
 
   /**
@@ -125,8 +130,7 @@ export class Assembler {
       this.#process(length)
     } finally {
       // Also after a failure within the block: the records before it have been processed.
-      this.#passPairs()
-      this.#publishCounts()
+      if (!this.#passing) this.#passPairs()
     }
   }
 
@@ -167,7 +171,6 @@ export class Assembler {
   finish(): void {
     this.#program.endAll()
     this.#passPairs()
-    this.#publishCounts()
   }
 
   #process(length: number): void {
@@ -207,17 +210,26 @@ export class Assembler {
     this.#announced(id, info)
   }
 
-  /** Passes the pairs in the output to the sink. */
+  /**
+   * Passes the pairs in the output to the sink. Publishes their counts before, because this thread may be ended at any call:
+   * pairs that are counted and not in the ring are counted as lost later, but nothing corrects the opposite.
+   */
   #passPairs(): void {
+    this.#publishCounts()
+    this.#passing = true
     const { view, output } = this.#memory
     const end = this.#program.outputEnd()
+    let dropped = 0
     for (let at = output; at < end; ) {
       at = this.#sink.emit(at, end)
       if (at === end) break
       this.#countDropped(at)
+      dropped += 1
       at += view.getInt32(at + LENGTH_AT, true)
     }
     this.#program.rewindOutput()
+    this.#passing = false
+    if (dropped > 0) this.#publishCounts()
   }
 
   /** The sink had no room for the pair of this record, which has the interface of its connection in place of a time. */

@@ -139,18 +139,24 @@ export class RingProducer {
     return rewinds
   }
 
-  /** Completes the claimed record; the consumer sees it at the next publication. */
-  commit(): void {
+  /**
+   * Completes the claimed record; the consumer sees it at the next publication.
+   *
+   * @param counts a counter block in which the record is counted at `index`; null: none
+   */
+  commit(counts: Float64Array | null = null, index = 0): void {
     const offset = this.#tail & (this.#capacity - 1)
     this.words[(offset + LENGTH_AT) >> 2] = this.#claimed
-    this.commitRecords()
+    this.commitRecords(counts, index)
   }
 
   /** As `commit`, for a claim that was filled with whole records which have their lengths. */
-  commitRecords(): void {
+  commitRecords(counts: Float64Array | null = null, index = 0): void {
     this.#tail = (this.#tail + this.#claimed) | 0
     // Only the next producer reads it, after this thread has ended: a plain store suffices.
     this.#control[COMMITTED_WORD] = this.#tail
+    // No call between the two: a thread cannot end there, so each record in the ring is counted, and no other.
+    if (counts !== null) counts[index] += 1
     if (((this.#tail - this.#published) | 0) >= PUBLISH_BYTES) this.flush()
   }
 

@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { AssembleLoop } from '../../src/assemble/assemble-loop.ts'
 import { compileProgram } from '../../src/assemble/host/program.ts'
 import type { AssembleTask } from '../../src/assemble/worker-data.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
+import { FRAME, FRAME_FIELDS_BYTES, TAG_AT } from '../../src/ring/layout.ts'
 import { COMMAND_STOP, Control } from '../../src/thread/control.ts'
 import { assemblerOptions } from '../support/assemble-harness.ts'
 
 /** A task with one ring, and the other ends of its rings. */
-function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; control: Control; bell: Doorbell } {
-  const { port1 } = new MessageChannel()
+function makeTask(parts: Partial<AssembleTask> = {}): {
+  task: AssembleTask
+  control: Control
+  bell: Doorbell
+  mail: MessagePort
+} {
+  const { port1, port2 } = new MessageChannel()
   const task: AssembleTask = {
     slot: 0,
     program: compileProgram(),
@@ -31,7 +37,7 @@ function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; cont
     port: port1,
     ...parts,
   }
-  return { task, control: new Control(task.control), bell: new Doorbell(task.ownBell) }
+  return { task, control: new Control(task.control), bell: new Doorbell(task.ownBell), mail: port2 }
 }
 
 test('assemble loop: ends on a stop before it reads anything', async () => {
@@ -52,4 +58,21 @@ test('assemble loop: closes the pair ring when it ends', async () => {
   assert.equal(pairs.finished, false)
   loop.end()
   assert.equal(pairs.finished, true)
+})
+
+test('assemble loop: a thread that ends before it has released a block has not counted its frames', async () => {
+  const { task, bell, control, mail } = makeTask()
+  const loop = await AssembleLoop.open(task, () => {}, bell)
+  const ring = new RingProducer(task.rings[0], bell)
+  const at = ring.tryClaim(FRAME_FIELDS_BYTES)
+  ring.words[(at + TAG_AT) >> 2] = FRAME
+  ring.commit()
+  ring.flush()
+  mail.postMessage({ t: 'filter', filter: null })
+  control.announceMail()
+  assert.throws(() => loop.pass())
+  // The next thread reads the frame.
+  assert.equal(new RingConsumer(task.rings[0], null).empty, false)
+  assert.equal(task.counters[ASSEMBLE_COUNTERS.index.framesRead], 0)
+  task.port.close()
 })

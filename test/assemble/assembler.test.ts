@@ -294,3 +294,16 @@ test('assembler: frames truncated by a snap length lose their end, but their con
   const { pairs } = harness.finish()
   assert.deepEqual(summary(pairs), ['GET /1 200'])
 })
+
+test('assembler: pairs are counted before they are passed, because its thread may be ended at any call', () => {
+  let passed = 0
+  const harness: AssembleHarness = new AssembleHarness({
+    onPair: () => {
+      passed += 1
+      assert.ok(harness.count('pairs.kept') >= passed, `${harness.count('pairs.kept')} of ${passed}`)
+    },
+  })
+  harness.script(sequential(20))
+  harness.finish()
+  assert.equal(passed, 20)
+})

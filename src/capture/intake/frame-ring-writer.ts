@@ -100,7 +100,8 @@ export class FrameRingWriter {
   }
 
   /**
-   * Writes the packet that the decoder has found in `source`, from `start` to `end`, into the claimed record and commits it.
+   * Writes the packet that the decoder has found in `source`, from `start` to `end`, into the claimed record, which the
+   * caller commits.
    *
    * @param end of `bound`
    */
@@ -126,7 +127,6 @@ export class FrameRingWriter {
     ring.words[(at + NETWORK_AT) >> 2] = decoder.network
     ring.words[(at + MARK_AT) >> 2] = this.#mark
     source.copy(start, end, ring, at + start + shift)
-    ring.commit()
   }
 
   /** Writes a control record, now or as soon as there is room, in order with frames and other control records. */

@@ -232,7 +232,7 @@ export class Intake implements SheddingSink {
     }
     this.#source.use(bytes)
     writer.fill(this.#source, start, end, decoder, hash, interfaceId)
-    counters[C.queued]++
+    writer.ring.commit(counters, C.queued)
     this.#load.addKept(end - start + FRAME_FIELDS_BYTES)
     if (decoder.truncated) counters[C.truncated]++
   }

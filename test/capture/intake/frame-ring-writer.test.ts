@@ -125,6 +125,7 @@ test('frame ring writer: model: the ring agrees with a list of records', () => {
             decoder.tcpOffset = start + 20
             decoder.endOffset = start + length
             writer.fill(source, start, start + length, decoder, index, 5)
+            writer.ring.commit()
             expected.push({
               tag: FRAME,
               micros: index,

@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { KEEP_ALL, KEEP_LEAST } from '../../../src/capture/intake/flow-shedder.ts'
 import { Intake } from '../../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
-import { allocateRing, FULL, RingProducer } from '../../../src/ring/byte-ring.ts'
+import { countCaptureLosses } from '../../../src/ledger/crash-losses.ts'
+import { allocateRing, FULL, RingConsumer, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { FRAME, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
 import { COMMAND_STOP, Control } from '../../../src/thread/control.ts'
@@ -197,6 +198,27 @@ test('Intake: drops and counts a frame that waits for room when it is stopped', 
   rig.intake.addInterface(1, INFO)
   rig.intake.finish()
   assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('Intake: counts the frame that is in the ring when its thread fails right after that', () => {
+  class Failing extends Doorbell {
+    override ring(): void {
+      throw new Error('fails to wake')
+    }
+  }
+  const shared = allocateRing(64 * 1024)
+  const counters = allocateCounters(CAPTURE_COUNTERS)
+  const bell = new Doorbell(Doorbell.allocate())
+  const rings = [new RingProducer(shared, new Failing(Doorbell.allocate()))]
+  const intake = new Intake({ rings, counters, whenFull: 'drop', bell, control: new Control(Control.allocate()) })
+  // So large that it is published at once.
+  const frame = tcpFrame(20_000)
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  assert.throws(() => intake.frame(frame, view, 0, frame.length, frame.length, 1, 0), /fails to wake/)
+  assert.equal(new RingConsumer(shared, null).empty, false)
+  countCaptureLosses([counters], counters)
+  const { seen, queued, droppedCrash } = CAPTURE_COUNTERS.index
+  assert.deepEqual([counters[seen], counters[queued], counters[droppedCrash]], [1, 1, 0])
 })
 
 test('Intake: sheds connections while a pair ring is nearly full', () => {
