@@ -33,7 +33,7 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     why: 'what every stage reports to, and how all of them identify a capture point',
   },
   { folders: ['pair', 'ring'], why: 'the two formats between the stages: a pair, and a ring of records' },
-  { folders: ['async', 'net', 'sys'], why: 'tools that use nothing of this program except its errors' },
+  { folders: ['async', 'net', 'sys', 'wasm'], why: 'tools that use nothing of this program except its errors' },
   { folders: ['errors.ts', 'version.ts'], why: 'errors with their exit codes and hints; the version' },
 ]
 

@@ -55,7 +55,13 @@ function resolveTarget(from: string, specifier: string): string {
 }
 
 /** Folders of AssemblyScript: tsconfig.json excludes them. */
-const ASSEMBLY_SCRIPT = ['src/assemble/core', 'test/assemble/core', 'src/pair/json-core', 'test/pair/programs']
+const ASSEMBLY_SCRIPT = [
+  'src/assemble/core',
+  'test/assemble/core',
+  'src/pair/json-core',
+  'src/wasm',
+  'test/pair/programs',
+]
 
 /** What each file of the assembler's program imports, and of the programs that test parts of it. */
 export function programImports(): Map<string, string[]> {

@@ -26,7 +26,13 @@ const ASC = join('node_modules', 'assemblyscript', 'bin', 'asc.js')
 const FLAGS = ['-O2', '--use', 'abort=', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd']
 const PARTS = join('src', 'assemble', 'core')
 const TEST_PARTS = join('test', 'assemble', 'core')
-const FOLDERS = [PARTS, TEST_PARTS, join('src', 'pair', 'json-core'), join('test', 'pair', 'programs')]
+const FOLDERS = [
+  PARTS,
+  TEST_PARTS,
+  join('src', 'pair', 'json-core'),
+  join('src', 'wasm'),
+  join('test', 'pair', 'programs'),
+]
 
 /** Each program, relative to test, and what it is compiled to, relative to dist/test. */
 const PROGRAMS: readonly (readonly [program: string, wasm: string])[] = [

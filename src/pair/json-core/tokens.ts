@@ -1,6 +1,7 @@
 /** Input that must come next, and its JSON: mostly keys, which are half of a small pair. */
+import { copyShort } from '../../wasm/copy'
+import { equal } from '../../wasm/equal'
 import { Input, Output } from './buffers'
-import { copyShort, isSame } from './steps'
 
 /** Addresses and lengths of both forms, each followed by slack. */
 @unmanaged
@@ -53,7 +54,7 @@ export function bytesOf(text: string): usize {
 
 /** Writes a token's JSON, if the token comes next. */
 export function token(token: Token): bool {
-  if (Input.at >= Input.end || !isSame(Input.at, token.packed, token.packedBytes)) return false
+  if (Input.at >= Input.end || !equal(Input.at, token.packed, token.packedBytes)) return false
   Input.at += token.packedBytes
   return put(token.json, token.jsonBytes)
 }

@@ -5,7 +5,7 @@
  * A flow's slot is its place in the flow table modulo the number of slots; a flow that finds another one's endpoints there replaces
  * them. Invariant: a slot names an open flow, or none.
  */
-import { copy } from '../memory/copy'
+import { copy } from '../../../wasm/copy'
 import { Region } from '../memory/regions'
 import { Direction, Flow, indexOf } from '../tcp/flow'
 import { addressWord, isIpv6, portOf } from '../tcp/flow-table'

@@ -3,6 +3,7 @@
  * are patched, both endpoints, both messages, the capture map and the flags.
  */
 
+import { copy } from '../../../wasm/copy'
 import { Time } from '../clock'
 import { writeHead, writeId } from '../head/encode'
 import { ANOMALY_FOLDED, ANOMALY_INCOMPLETE, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head/layout'
@@ -10,7 +11,6 @@ import { hostForwarded, hostMaps, hostName, hostPassPairs } from '../host'
 import { Exchange, Message, requestOf, responseOf } from '../http1/connection'
 import { interfaceAt, isBehindProxy, mapBytesOf, mapOf } from '../interfaces'
 import { copyOut } from '../memory/chain'
-import { copy } from '../memory/copy'
 import { Settings } from '../settings'
 import { Direction, Flow, TUNNEL_NONE } from '../tcp/flow'
 import { addressWord, portOf } from '../tcp/flow-table'

@@ -1,5 +1,5 @@
 /** Encodes parts of a pair as MessagePack: a message up to its body (see core/encode/pair.ts), and the id. */
-import { copyShort } from '../memory/copy'
+import { copyShort } from '../../../wasm/copy'
 import {
   ANOMALIES,
   ANOMALY_FOLDED,

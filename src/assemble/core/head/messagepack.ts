@@ -1,5 +1,5 @@
 /** Encodes MessagePack strings and arrays directly from wire bytes (MessagePack specification, "Formats"). */
-import { copyShort } from '../memory/copy'
+import { copyShort } from '../../../wasm/copy'
 import { CR, isBlank, isFold, LF, SPACE } from './bytes'
 
 /** Writes the header of a string of `length` bytes. @returns the address after it */

@@ -3,6 +3,9 @@
  * value, and the framing; the rules that depend on a head alone are evaluated here. Nothing is copied or allocated; the
  * results are valid until the next scan.
  */
+
+import { copy } from '../../../wasm/copy'
+import { equal } from '../../../wasm/equal'
 import {
   FIELD_COUNT,
   FIELDS_AT,
@@ -17,8 +20,6 @@ import {
 } from '../head/layout'
 import { scan } from '../head/scan'
 import { hostContentType, hostListsHost } from '../host'
-import { copy } from '../memory/copy'
-import { equal } from '../memory/equal'
 import { Region } from '../memory/regions'
 import { Settings } from '../settings'
 import { headerRule, userAgentRule } from './rules'

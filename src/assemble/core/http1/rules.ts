@@ -4,8 +4,9 @@
  *
  *     list:  number of texts | address, length | address, length | …
  */
+
+import { equal } from '../../../wasm/equal'
 import { hostListsPath, hostListsStatus } from '../host'
-import { equal } from '../memory/equal'
 import {
   RULE_CONTENT_TYPE,
   RULE_HEADER,

@@ -7,8 +7,9 @@
  *
  * At the bound `append` returns false and changes nothing; the caller drops what it was storing and counts it.
  */
+
+import { copy } from '../../../wasm/copy'
 import { allocate, CONTENT_AT, capacity, freePages, LARGEST_CELL_BYTES, NO_CELL, release } from './cells'
-import { copy } from './copy'
 
 /** A sequence of bytes in the pool. Part of its owner's record; empty where all of it is 0. */
 @unmanaged

@@ -12,8 +12,9 @@
  * Invariants: the pieces of a stream do not overlap; the treap's order and that of `next` are the same; each piece is in both
  * and in the list by capture. `heldBytes` and `heldPieces` are the sums over a stream's pieces.
  */
+
+import { copy } from '../../../wasm/copy'
 import { allocate, CONTENT_AT, capacity, freePages, LARGEST_CELL_BYTES, NO_CELL, release } from '../memory/cells'
-import { copy } from '../memory/copy'
 import { append, HELD, oldestIn, remove } from '../memory/list'
 import { Rarities } from './flow'
 import { seqDiff } from './seq'
