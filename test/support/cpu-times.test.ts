@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ProcessStat } from '../../rig/process-tree.ts'
 import { CpuSums } from './cpu-times.ts'
 
 const RUNNER = 1000
@@ -9,7 +8,7 @@ const RUNNER = 1000
 function secondsAfter(...samples: [number, number, number][][]): Record<string, number> {
   const sums = new CpuSums(RUNNER, (pid) => `file ${pid}`)
   for (const sample of samples) {
-    sums.add(new Map(sample.map(([pid, parent, cpuSeconds]): [number, ProcessStat] => [pid, { parent, cpuSeconds }])))
+    sums.add(new Map(sample.map(([pid, parent, cpuSeconds]) => [pid, { parent, cpuSeconds }] as const)))
   }
   return Object.fromEntries(sums.seconds)
 }

@@ -8,13 +8,16 @@ const SAMPLE_MS = 250
 /** Files below this are not listed. */
 const LISTED_SECONDS = 1
 
+/** What is read of a process. */
+type Sample = Pick<ProcessStat, 'parent' | 'cpuSeconds'>
+
 /** Sums samples of all processes by the file that started them. */
 export class CpuSums {
   readonly #self: number
   readonly #labelOf: (pid: number) => string
   /** Running processes with their label. A process whose parent has ended keeps its own. */
   readonly #labels = new Map<number, string>()
-  #last = new Map<number, ProcessStat>()
+  #last = new Map<number, Sample>()
   /** Seconds of ended processes that no running process of the same label counts as its children's. */
   readonly #ended = new Map<string, number>()
 
@@ -28,7 +31,7 @@ export class CpuSums {
   }
 
   /** @param all every process that runs now */
-  add(all: ReadonlyMap<number, ProcessStat>): void {
+  add(all: ReadonlyMap<number, Sample>): void {
     for (const [pid, { parent, cpuSeconds }] of this.#last) {
       if (all.has(pid)) continue
       const label = this.#labels.get(pid)
@@ -47,7 +50,7 @@ export class CpuSums {
   }
 
   /** @returns the label of a process; null: it was not started by this run */
-  #label(pid: number, parent: number, all: ReadonlyMap<number, ProcessStat>): string | null {
+  #label(pid: number, parent: number, all: ReadonlyMap<number, Sample>): string | null {
     const known = this.#labels.get(pid)
     if (known !== undefined) return known
     const above = all.get(parent)

@@ -5,10 +5,12 @@
 import { run } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { killChildren } from '../../rig/process-tree.ts'
+import { endChildren } from '../../rig/process-tree.ts'
 
-/** After a file's processes are killed, its events end within this time, or never. */
-const KILLED_MS = 5000
+/** How long a file may clean up after SIGTERM: delete its namespaces and folders, and end what it has started. */
+const CLEAN_UP_MS = 5000
+/** After a file's processes have ended, its events end within this time, or never. */
+const ENDED_MS = 5000
 /** The output of a failed file is printed up to this length. */
 const OUTPUT_CHARS = 20_000
 
@@ -87,8 +89,8 @@ export function finish(result: FileResult, killed: string | null): FileResult {
 }
 
 /**
- * Waits for a file's run. If it exceeds its time or is cancelled, the file's processes are killed with SIGKILL, and the
- * file is abandoned even if its events do not end, so that one file never delays the others.
+ * Waits for a file's run. If it exceeds its time or is cancelled, the file's processes are ended, those that ignore SIGTERM
+ * by SIGKILL, and the file is abandoned even if its events do not end, so that one file never delays the others.
  *
  * @returns why it was killed; null: it ended by itself
  */
@@ -104,8 +106,8 @@ export async function killedBefore(
   const reason = await Promise.race([working.then(() => null), late.catch(() => null), cancelled])
   timer.abort()
   if (reason === null) return null
-  killChildren(file)
-  await Promise.race([working, sleep(KILLED_MS)])
+  await endChildren(file, CLEAN_UP_MS)
+  await Promise.race([working, sleep(ENDED_MS)])
   return reason
 }
 
