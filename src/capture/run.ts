@@ -11,7 +11,7 @@ import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
-import { restMs } from '../thread/pace.ts'
+import { pauseAfterMs } from '../thread/pace.ts'
 import type { CaptureWarmUp } from './af-packet/warm-up.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
@@ -83,7 +83,7 @@ interface RunContext extends FileContext {
 function stepOf(warmUp: CaptureWarmUp | null, share: number, control: Control): number {
   if (control.shedForCpu > 0) return Number.POSITIVE_INFINITY
   const startMs = performance.now()
-  return warmUp?.step() === true ? restMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY
+  return warmUp?.step() === true ? pauseAfterMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY
 }
 
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */

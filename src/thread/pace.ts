@@ -4,7 +4,7 @@
  * Returns how long to pause after a part of the work.
  *
  * @param workedMs duration of that part
- * @param share of a core, above 0; 1: no rest
+ * @param share of a core, above 0; 1: no pause
  * @returns milliseconds
  */
-export const restMs = (workedMs: number, share: number): number => workedMs * (1 / share - 1)
+export const pauseAfterMs = (workedMs: number, share: number): number => workedMs * (1 / share - 1)

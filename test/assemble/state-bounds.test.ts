@@ -11,7 +11,7 @@ import {
   SIZE_OF_FLOW,
   SIZE_OF_MESSAGE,
   SIZE_OF_PROGRESS,
-  SIZE_OF_RARITIES,
+  SIZE_OF_RARE_STATE,
   SIZE_OF_TAIL,
 } from '../../src/assemble/core/record-sizes.ts'
 import { LARGEST_MEMORY_BYTES, stateBounds } from '../../src/assemble/state-bounds.ts'
@@ -22,12 +22,12 @@ const MIB = 1024 * 1024
 test('state bounds: divides the memory for state, and never exceeds the configured limits', () => {
   const stateBytes = 64 * MIB
   const bounds = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
-  const { connections, exchanges, messages, rarities } = bounds
+  const { connections, exchanges, messages, rareStates } = bounds
   const used =
     connections * (SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_EXTRAS + SIZE_OF_CONNECTION + SIZE_OF_DOUBTS) +
     exchanges * (SIZE_OF_EXCHANGE + SIZE_OF_MESSAGE) +
     messages * SIZE_OF_PROGRESS +
-    rarities * SIZE_OF_RARITIES
+    rareStates * SIZE_OF_RARE_STATE
   assert.ok(used <= stateBytes)
   assert.ok(used > 0.95 * stateBytes)
   assert.ok(exchanges * (SIZE_OF_EXCHANGE + SIZE_OF_MESSAGE) > stateBytes / 8)
@@ -36,7 +36,7 @@ test('state bounds: divides the memory for state, and never exceeds the configur
     connections: 16,
     exchanges: 16,
     messages: 16,
-    rarities: 256,
+    rareStates: 256,
   })
 })
 

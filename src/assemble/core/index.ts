@@ -29,12 +29,12 @@ import {
   SIZE_OF_MESSAGE,
   SIZE_OF_PAGE,
   SIZE_OF_PROGRESS,
-  SIZE_OF_RARITIES,
+  SIZE_OF_RARE_STATE,
   SIZE_OF_SLAB,
   SIZE_OF_TAIL,
 } from './record-sizes'
 import { Settings } from './settings'
-import { EXTRAS_BYTES, FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
+import { EXTRAS_BYTES, FLOW_BYTES, RARE_STATE_BYTES, TAIL_BYTES } from './tcp/flow'
 import { openLifetime } from './tcp/flow-lifetime'
 import { HASH_KEYS } from './tcp/tuple-hash'
 
@@ -64,7 +64,7 @@ export { setMarks } from './tcp/payload-marks'
 if (FLOW_BYTES !== SIZE_OF_FLOW) ERROR('SIZE_OF_FLOW is not current')
 if (TAIL_BYTES !== SIZE_OF_TAIL) ERROR('SIZE_OF_TAIL is not current')
 if (EXTRAS_BYTES !== SIZE_OF_EXTRAS) ERROR('SIZE_OF_EXTRAS is not current')
-if (RARITIES_BYTES !== SIZE_OF_RARITIES) ERROR('SIZE_OF_RARITIES is not current')
+if (RARE_STATE_BYTES !== SIZE_OF_RARE_STATE) ERROR('SIZE_OF_RARE_STATE is not current')
 if (CONNECTION_BYTES !== SIZE_OF_CONNECTION) ERROR('SIZE_OF_CONNECTION is not current')
 if (DOUBTS_BYTES !== SIZE_OF_DOUBTS) ERROR('SIZE_OF_DOUBTS is not current')
 if (PROGRESS_BYTES !== SIZE_OF_PROGRESS) ERROR('SIZE_OF_PROGRESS is not current')

@@ -11,11 +11,11 @@ import { openPool } from './memory/cells'
 import { openLists } from './memory/list'
 import { Region } from './memory/regions'
 import { openSlab, Slab } from './memory/slab'
-import { FLOW_BYTES, RARITIES_BYTES } from './tcp/flow'
+import { FLOW_BYTES, RARE_STATE_BYTES } from './tcp/flow'
 import { openFlowLists } from './tcp/flow-lists'
 import { openFlowTable } from './tcp/flow-table'
 import { openPieces } from './tcp/held-pieces'
-import { openRarities, RARITIES_BEYOND } from './tcp/rarities'
+import { openRareStates, RARE_STATES_BEYOND } from './tcp/rare-state'
 
 /** Addresses of the regions, and numbers of records, in this order; the host writes a word for each. */
 @unmanaged
@@ -30,8 +30,8 @@ class Layout {
   flows: usize
   tails: usize
   extras: usize
-  rarityCount: u32
-  rarities: usize
+  rareStateCount: u32
+  rareStates: usize
   connections: usize
   doubts: usize
   progressCount: u32
@@ -78,7 +78,7 @@ export function configure(at: usize, parts: usize): void {
   Region.firstFlow = layout.flows
   Region.tails = layout.tails
   Region.extras = layout.extras
-  Region.rarities = slab(layout, 1, layout.rarities, layout.rarityCount, RARITIES_BYTES)
+  Region.rareStates = slab(layout, 1, layout.rareStates, layout.rareStateCount, RARE_STATE_BYTES)
   Region.connections = slab(layout, 2, layout.connections, capacity, CONNECTION_BYTES)
   Region.firstConnection = layout.connections
   Region.doubts = layout.doubts
@@ -91,7 +91,7 @@ export function configure(at: usize, parts: usize): void {
   openFlowLists()
   openFlowTable(capacity)
   openPieces(layout.seed)
-  openRarities(layout.rarityCount - RARITIES_BEYOND)
+  openRareStates(layout.rareStateCount - RARE_STATES_BEYOND)
   openOpenMessages()
   openFlowPreambles()
   openEnds()

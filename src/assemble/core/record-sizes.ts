@@ -5,7 +5,7 @@
 export const SIZE_OF_FLOW = 112
 export const SIZE_OF_TAIL = 24
 export const SIZE_OF_EXTRAS = 8
-export const SIZE_OF_RARITIES = 136
+export const SIZE_OF_RARE_STATE = 136
 export const SIZE_OF_CONNECTION = 48
 export const SIZE_OF_DOUBTS = 16
 export const SIZE_OF_PROGRESS = 96

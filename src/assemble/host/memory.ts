@@ -20,7 +20,7 @@ import {
   SIZE_OF_MESSAGE,
   SIZE_OF_PAGE,
   SIZE_OF_PROGRESS,
-  SIZE_OF_RARITIES,
+  SIZE_OF_RARE_STATE,
   SIZE_OF_SLAB,
   SIZE_OF_TAIL,
 } from '../core/record-sizes.ts'
@@ -76,7 +76,7 @@ export class ProgramMemory {
   #template = 0
   #text: Address
 
-  constructor(options: AssemblerOptions, { connections, exchanges, messages, rarities }: StateBounds) {
+  constructor(options: AssemblerOptions, { connections, exchanges, messages, rareStates }: StateBounds) {
     const regions = new Regions(SCANNER_END)
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, connections)))
     const exchangeCount = exchanges + EXCHANGES_OF_A_SEGMENT
@@ -104,8 +104,8 @@ export class ProgramMemory {
       regions.add(connections * SIZE_OF_FLOW),
       regions.add(connections * SIZE_OF_TAIL),
       regions.add(connections * SIZE_OF_EXTRAS),
-      rarities,
-      regions.add(rarities * SIZE_OF_RARITIES),
+      rareStates,
+      regions.add(rareStates * SIZE_OF_RARE_STATE),
       regions.add(connections * SIZE_OF_CONNECTION),
       regions.add(connections * SIZE_OF_DOUBTS),
       messageCount,

@@ -90,8 +90,8 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     capture.removeClosed(now)
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
-    const restMs = draining ? Number.POSITIVE_INFINITY : context.warmUp()
-    if (restMs > 0) capture.wait(draining, restMs, now)
+    const warmUpPauseMs = draining ? Number.POSITIVE_INFINITY : context.warmUp()
+    if (warmUpPauseMs > 0) capture.wait(draining, warmUpPauseMs, now)
   }
   capture.countKernelDrops()
   sink.countInto(context.counters)

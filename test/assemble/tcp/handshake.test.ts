@@ -71,7 +71,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
     tcp.setAcked(acknowledged, FIRST)
     tcp.acceptSynAck(acknowledged, OTHER, FLAG_ACK)
     const holding = server(OTHER)
-    tcp.addPiece(tcp.rareOf(holding, 0), 0, input, input + 1, FIRST + 5, 0, 0, 0)
+    tcp.addPiece(tcp.rareStateOf(holding, 0), 0, input, input + 1, FIRST + 5, 0, 0, 0)
     tcp.acceptSynAck(holding, OTHER, FLAG_ACK)
     for (const stream of [zero, acknowledged, holding]) assert.equal(tcp.firstSeqOf(stream), FIRST)
   })

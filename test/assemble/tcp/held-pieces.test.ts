@@ -86,7 +86,7 @@ test('held pieces: agree with a sorted list for each stream after any additions 
     fc.property(steps, fc.integer(), (all, base) => {
       const tcp = make()
       const { exports: pieces } = tcp
-      const streams = Array.from({ length: STREAMS }, () => pieces.newRarities())
+      const streams = Array.from({ length: STREAMS }, () => pieces.newRareState())
       let model: Piece[] = []
       const of = (stream: number): Piece[] =>
         model.filter((piece) => piece.stream === stream).sort((a, b) => a.seq - b.seq)
@@ -121,7 +121,7 @@ test('held pieces: agree with a sorted list for each stream after any additions 
 
 test('held pieces: a lookup visits few pieces, whatever the order of arrival', () => {
   const { exports: pieces, input } = make()
-  const stream = pieces.newRarities()
+  const stream = pieces.newRareState()
   for (let seq = 0; seq < 500; seq++) {
     pieces.addPiece(stream, pieces.floorPiece(stream, 2 * seq), input, input + 1, 2 * seq, 0, 0, 0)
   }

@@ -61,8 +61,8 @@ export class TcpHarness {
   }
 
   /** Additional records in use. */
-  get rarities(): number {
-    return this.#tcp.exports.raritiesUsed()
+  get rareStates(): number {
+    return this.#tcp.exports.rareStatesUsed()
   }
 
   get pieces(): { visits: number } {

@@ -13,14 +13,14 @@ export interface TcpProgramOptions {
   poolBytes?: number
   flows?: number
   /** Number of additional records; default: enough for all flows. */
-  rarities?: number
+  rareStates?: number
   idleMicros?: number
 }
 
 /** Functions of src/assemble/core/tcp/owner.ts. Missing ones do nothing and return 0. */
 export type Owner = Record<string, (a: number, b: number, c: number, d: number, e: number) => unknown>
 
-/** The program's exports. Flows, rarities and pieces are addresses, and directions 0 and 1; flags are 0 or 1. */
+/** The program's exports. Flows, rare states and pieces are addresses, and directions 0 and 1; flags are 0 or 1. */
 interface Exports {
   configure(layout: number): void
   setMicros(micros: number): void
@@ -39,7 +39,7 @@ interface Exports {
   endAll(): void
   endInterface(id: number): void
   usedBytes(): number
-  raritiesUsed(): number
+  rareStatesUsed(): number
   clientOf(flow: number): number
   nextSeqOf(flow: number, direction: number): number
   find(ip: number, tcp: number, domain: number, network: number, hash: number): number
@@ -79,8 +79,8 @@ interface Exports {
   coveredBytes(stream: number, lost: number): number
   clearSuspicion(stream: number): void
   overdueSuspicion(clock: number): number
-  rareOf(stream: number, direction: number): number
-  newRarities(): number
+  rareStateOf(stream: number, direction: number): number
+  newRareState(): number
   addPiece(
     rare: number,
     previous: number,
@@ -109,7 +109,7 @@ interface Exports {
   readonly SIZE_OF_FLOW: { value: number }
   readonly SIZE_OF_TAIL: { value: number }
   readonly SIZE_OF_EXTRAS: { value: number }
-  readonly SIZE_OF_RARITIES: { value: number }
+  readonly SIZE_OF_RARE_STATE: { value: number }
   readonly SIZE_OF_SLAB: { value: number }
   readonly SIZE_OF_LISTS: { value: number }
   readonly SIZE_OF_PAGE: { value: number }
@@ -139,7 +139,7 @@ export class TcpProgram {
 
   constructor(owner: Owner, options: TcpProgramOptions = {}) {
     const { poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 } = options
-    const { rarities = 2 * flows + 8 } = options
+    const { rareStates = 2 * flows + 8 } = options
     const memory = spareMemories.pop() ?? new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES })
     const { exports } = new WebAssembly.Instance(program, {
       env: { memory },
@@ -161,7 +161,7 @@ export class TcpProgram {
     const counts = region(8 * ASSEMBLE_COUNTERS.length)
     const keys = region(8 * HASH_KEYS)
     this.counts = new Float64Array(memory.buffer, counts, ASSEMBLE_COUNTERS.length)
-    const words = this.#words(region, counts, keys, flows, rarities, poolBytes)
+    const words = this.#words(region, counts, keys, flows, rareStates, poolBytes)
     if (next > MEMORY_PAGES * WASM_PAGE_BYTES) throw new RangeError(`a memory of ${next} bytes is needed`)
     this.view.setFloat64(layout, idleMicros, true)
     for (const [i, word] of words.entries()) this.view.setUint32(layout + 8 + 4 * i, word, true)
@@ -181,7 +181,7 @@ export class TcpProgram {
     counts: number,
     keys: number,
     flows: number,
-    rarities: number,
+    rareStates: number,
     poolBytes: number,
   ): readonly number[] {
     const buckets = 2 ** Math.ceil(Math.log2(flows))
@@ -197,8 +197,8 @@ export class TcpProgram {
       region(flows * core.SIZE_OF_FLOW.value),
       region(flows * core.SIZE_OF_TAIL.value),
       region(flows * core.SIZE_OF_EXTRAS.value),
-      rarities,
-      region(rarities * core.SIZE_OF_RARITIES.value),
+      rareStates,
+      region(rareStates * core.SIZE_OF_RARE_STATE.value),
       flows,
       region(pages * core.SIZE_OF_PAGE.value),
       region(64),

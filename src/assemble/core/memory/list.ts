@@ -24,7 +24,7 @@ export const EARLY: u8 = 5
 export const WAITING: u8 = 6
 /** Messages in progress that hold bytes (http1/open-messages.ts). */
 export const OPEN: u8 = 7
-/** What only some streams need, of connections that are not known to carry HTTP/1, and of others (tcp/rarities.ts). */
+/** What only some streams need, of connections that are not known to carry HTTP/1, and of others (tcp/rare-state.ts). */
 export const RARE_UNPROVEN: u8 = 8
 export const RARE_PROVEN: u8 = 9
 /** What precedes the protocol of connections (flow-preambles.ts). */

@@ -29,7 +29,7 @@ export class Region {
   static firstFlow: usize = 0
   static tails: usize = 0
   static extras: usize = 0
-  static rarities: Slab = changetype<Slab>(0)
+  static rareStates: Slab = changetype<Slab>(0)
   /**
    * Records of HTTP/1 connections, and of what few of them need, in the same order; of their messages in progress, of exchanges, and of
    * their responses (http1/connection.ts).

@@ -5,15 +5,15 @@
  *     oldest ──▶ RST ─newer─▶ RST ─newer─▶ …     at most one of a connection
  */
 import { append, EARLY, oldestIn, remove } from '../memory/list'
-import { Direction, Flow, flowOf, Rarities, Stream, streamOf } from './flow'
+import { Direction, Flow, flowOf, RareState, Stream, streamOf } from './flow'
 import { FLAG_ACK } from './header'
-import { rareOf } from './rarities'
+import { rareStateOf } from './rare-state'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** How long a RST waits for these bytes: as long as an acknowledgement waits for the bytes that it covers (suspicions.ts). */
 const PATIENCE_MICROS: f64 = 50_000
 
-const LINKS: usize = offsetof<Rarities>('earlyOlder')
+const LINKS: usize = offsetof<RareState>('earlyOlder')
 
 /** Whether a RST with this acknowledgement number was captured before bytes of `peer`, not only its FIN. */
 export function isEarly(peer: Stream, ack: i32, flags: u8): bool {
@@ -38,14 +38,14 @@ export function isDue(stream: Stream, peer: Stream): bool {
 export function addEarlyReset(flow: Flow, direction: Direction): void {
   const peer = streamOf(flow, 1 - direction).rare
   if (peer !== null) removeEarlyReset(peer)
-  const rare = rareOf(streamOf(flow, direction), direction)
+  const rare = rareStateOf(streamOf(flow, direction), direction)
   removeEarlyReset(rare)
   rare.earlyListed = true
   append(EARLY, changetype<usize>(rare), LINKS)
 }
 
 /** Its sender continues, or the connection is closed. */
-export function removeEarlyReset(rare: Rarities): void {
+export function removeEarlyReset(rare: RareState): void {
   if (!rare.earlyListed) return
   remove(EARLY, changetype<usize>(rare), LINKS)
   rare.earlyListed = false
@@ -53,7 +53,7 @@ export function removeEarlyReset(rare: Rarities): void {
 
 /** Removes one that has waited long enough. @returns its flow, with `resetDirection` set, or null */
 export function overdueReset(clock: f64): Flow | null {
-  const rare = changetype<Rarities | null>(oldestIn(EARLY))
+  const rare = changetype<RareState | null>(oldestIn(EARLY))
   if (rare === null || abs(clock - rare.resetMicros) < PATIENCE_MICROS) return null
   removeEarlyReset(rare)
   const flow = flowOf(rare.stream, rare.direction)

@@ -1,7 +1,7 @@
 /** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
-import { heldOf, Rarities, reachedAhead, Stream } from './flow'
+import { heldOf, RareState, reachedAhead, Stream } from './flow'
 import { FLAG_FIN } from './header'
-import { rareOf } from './rarities'
+import { rareStateOf } from './rare-state'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** Whether everything before the FIN was delivered. */
@@ -25,13 +25,13 @@ function finIsLast(stream: Stream): bool {
 
 /** Of a stream with a FIN. */
 function finSeqOf(stream: Stream): i32 {
-  return changetype<Rarities>(stream.rare).finSeq
+  return changetype<RareState>(stream.rare).finSeq
 }
 
 /** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
 export function noteFin(stream: Stream, direction: u32, finSeq: i32): void {
   if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0) return
-  const rare = rareOf(stream, direction)
+  const rare = rareStateOf(stream, direction)
   if (rare.finSeen && finSeq === rare.finSeq) return
   let further = finSeq
   const isNearest = !rare.finSeen || seqDiff(finSeq, rare.finSeq) > 0
@@ -58,7 +58,7 @@ export function voidPassedFin(stream: Stream): void {
 }
 
 /** The end is delivered: where it lies does not count any more. */
-export function forgetEnd(rare: Rarities): void {
+export function forgetEnd(rare: RareState): void {
   rare.reachedSeen = false
   rare.finSeen = false
   rare.furtherFinSeen = false

@@ -36,7 +36,7 @@ import {
 } from './flow-table'
 import { hasDelivered, rememberFormer } from './handshake'
 import { ownerEvictOldest, ownerExpire, ownerIsCrowded, ownerLeastWanted, ownerOpened, ownerRelease } from './owner'
-import { dropIdleRarities, rarestUnwanted, raritiesAreCrowded } from './rarities'
+import { freeIdleRareState, rareFlowToEvict, rareStatesAreFull } from './rare-state'
 import { discard, evictHole, expireHole, finishStreams } from './reassembler'
 import { LINGER_MICROS, mayBeReset } from './tuple-reuse'
 
@@ -105,7 +105,7 @@ export function makeRoom(): void {
 
 /** Evicts connections until there is room for what one segment, or what is held of one connection, may begin. */
 function evictCrowded(): void {
-  while (raritiesAreCrowded()) evict(rarestUnwanted())
+  while (rareStatesAreFull()) evict(rareFlowToEvict())
   while (ownerIsCrowded()) {
     let flow = ownerLeastWanted()
     if (flow === null) flow = leastLikely()
@@ -117,8 +117,8 @@ function evictCrowded(): void {
 /** A hole of the flow was given up, and what was held behind it was delivered. */
 function holeEnded(flow: Flow): void {
   closeEnded(flow)
-  dropIdleRarities(streamOf(flow, 0))
-  dropIdleRarities(streamOf(flow, 1))
+  freeIdleRareState(streamOf(flow, 0))
+  freeIdleRareState(streamOf(flow, 1))
   evictCrowded()
 }
 

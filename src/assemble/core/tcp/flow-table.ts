@@ -20,7 +20,7 @@ import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
 import { CLIENT_UNKNOWN, Direction, extrasOf, FLOW_BYTES, Flow, PROTOCOL_HTTP1, streamOf, Tail, tailOf } from './flow'
 import { move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
-import { freeRarities } from './rarities'
+import { freeRareState } from './rare-state'
 import { hashOf, hashTerm } from './tuple-hash'
 
 /** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */
@@ -161,8 +161,8 @@ export function removeFlow(flow: Flow): void {
   while (load<usize>(at) !== changetype<usize>(flow)) at = load<usize>(at) + offsetof<Flow>('chain')
   store<usize>(at, changetype<usize>(flow.chain))
   unlink(flow)
-  freeRarities(streamOf(flow, 0))
-  freeRarities(streamOf(flow, 1))
+  freeRareState(streamOf(flow, 0))
+  freeRareState(streamOf(flow, 1))
   freeRecord(Region.flows, changetype<usize>(flow))
 }
 
@@ -175,8 +175,8 @@ export function closeFlow(flow: Flow): void {
 /** Starts a new connection on the tuple of a closed flow, in the network of the segment last looked up. */
 export function reopenFlow(flow: Flow, interfaceId: i32): void {
   unlink(flow)
-  freeRarities(streamOf(flow, 0))
-  freeRarities(streamOf(flow, 1))
+  freeRareState(streamOf(flow, 0))
+  freeRareState(streamOf(flow, 1))
   const chain = flow.chain
   const hash = flow.hash
   memory.fill(changetype<usize>(flow), 0, FLOW_BYTES)

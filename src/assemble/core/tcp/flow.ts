@@ -2,8 +2,8 @@
  * A TCP connection, and its two streams, as records:
  *
  *     Flow ┬ key, lists, state                                           ┄┄ its place in the table ┄┄▶ Tail, Extras
- *          ├ Stream 0, from the end that sorts lower (see flow-table.ts) ──rare──▶ Rarities
- *          └ Stream 1, from the other one                                ──rare──▶ Rarities
+ *          ├ Stream 0, from the end that sorts lower (see flow-table.ts) ──rare──▶ RareState
+ *          └ Stream 1, from the other one                                ──rare──▶ RareState
  *
  * `rare` is 0 while nothing of the stream is ahead, held, suspected or in doubt, which is nearly always: so one comparison shows
  * that a segment can only be in order. Tails and Extras, which few connections use, are tables of their own in the order of the flows:
@@ -51,7 +51,7 @@ export class Stream {
   firstSeq: i32
   /** Highest acknowledgement that the receiver sent for this stream, once `ackedKnown`. */
   acked: i32
-  rare: Rarities | null
+  rare: RareState | null
   flags: u8
   /** A segment of this direction was captured. */
   get captured(): bool {
@@ -96,10 +96,10 @@ export class Stream {
 
 /**
  * What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a FIN ahead, a second SYN.
- * rarities.ts makes and frees these records.
+ * rare-state.ts makes and frees these records.
  */
 @unmanaged
-export class Rarities {
+export class RareState {
   suspectedMicros: f64
   resetMicros: f64
   /** Packet time at which the connection superseded another one on the same ports, once `formerSynSeen`. */
@@ -136,14 +136,14 @@ export class Rarities {
   /** Bytes up to here seem to be lost, since then (see suspicions.ts), once `suspected`; and its neighbours there. */
   suspectedAck: i32
   suspectedSegments: i32
-  suspectedOlder: Rarities | null
-  suspectedNewer: Rarities | null
+  suspectedOlder: RareState | null
+  suspectedNewer: RareState | null
   /** Its neighbours among early RSTs (see early-resets.ts). */
-  earlyOlder: Rarities | null
-  earlyNewer: Rarities | null
-  /** Its neighbours in its list, and the list (see rarities.ts). */
-  older: Rarities | null
-  newer: Rarities | null
+  earlyOlder: RareState | null
+  earlyNewer: RareState | null
+  /** Its neighbours in its list, and the list (see rare-state.ts). */
+  older: RareState | null
+  newer: RareState | null
   list: u8
   direction: u8
   otherSynSeen: bool
@@ -363,7 +363,7 @@ const STREAMS_AT: usize = (offsetof<Flow>() + 3) & ~3
 const STREAM_BYTES: usize = (offsetof<Stream>() + 3) & ~3
 /** A flow with its streams. */
 export const FLOW_BYTES: usize = STREAMS_AT + 2 * STREAM_BYTES
-export const RARITIES_BYTES: usize = (offsetof<Rarities>() + 7) & ~7
+export const RARE_STATE_BYTES: usize = (offsetof<RareState>() + 7) & ~7
 export const TAIL_BYTES: usize = offsetof<Tail>()
 export const EXTRAS_BYTES: usize = offsetof<Extras>()
 

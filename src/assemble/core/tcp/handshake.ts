@@ -1,7 +1,7 @@
 /** Decides by sequence numbers which segments belong to a connection, and where its SYNs start the streams. */
 import { Direction, Flow, heldOf, PROTOCOL_OPAQUE, Stream, streamOf } from './flow'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header'
-import { LATE_SYN_MICROS, rareOf } from './rarities'
+import { LATE_SYN_MICROS, rareStateOf } from './rare-state'
 import { Segment } from './segment'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
@@ -29,7 +29,7 @@ export function isFormerSyn(stream: Stream, seq: i32, micros: f64): bool {
 
 /** Keeps the first sequence number of a stream's predecessor on the same ports. @param micros when this connection superseded that one */
 export function rememberFormer(flow: Flow, direction: Direction, firstSeq: i32, micros: f64): void {
-  const rare = rareOf(streamOf(flow, direction), direction)
+  const rare = rareStateOf(streamOf(flow, direction), direction)
   rare.formerSynSeen = true
   rare.formerFirstSeq = firstSeq
   rare.formerMicros = micros
@@ -86,7 +86,7 @@ export function restartStream(stream: Stream, firstSeq: i32): void {
 
 /** Remembers a SYN beside the stream's own, until a later segment shows which of the two counts. */
 export function rememberSyn(flow: Flow, direction: Direction, seq: i32): void {
-  const rare = rareOf(streamOf(flow, direction), direction)
+  const rare = rareStateOf(streamOf(flow, direction), direction)
   rare.otherFirstSeq = seq + 1
   rare.otherSynSeen = true
 }
@@ -129,7 +129,7 @@ export function continuesNumbers(flow: Flow): bool {
  * Whether neither number of the segment in progress can be one of this connection, whose SYN was captured: a late segment of the
  * connection before it on these ports. Its receiver drops it (RFC 9293 §3.10.7.4).
  */
-export function isForeign(flow: Flow): bool {
+export function isOfFormerConnection(flow: Flow): bool {
   const direction = Segment.direction
   const seq = Segment.seq
   const ack = Segment.ack

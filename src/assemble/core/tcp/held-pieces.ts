@@ -16,7 +16,7 @@
 import { copy } from '../../../wasm/copy'
 import { allocate, CONTENT_AT, capacity, freePages, LARGEST_CELL_BYTES, NO_CELL, release } from '../memory/cells'
 import { append, HELD, oldestIn, remove } from '../memory/list'
-import { Rarities } from './flow'
+import { RareState } from './flow'
 import { seqDiff } from './seq'
 
 /** What a cell of the pool holds of a segment, before the bytes. */
@@ -29,7 +29,7 @@ export class Piece {
   micros: f64
   heldSince: f64
   /** Of the stream that it belongs to. */
-  owner: Rarities
+  owner: RareState
   seq: i32
   /** Acknowledgement number of its segment. */
   ack: i32
@@ -71,7 +71,7 @@ export function pieceVisits(): u32 {
 }
 
 /** The stream's first piece, or null. */
-export function firstPiece(rare: Rarities): Piece | null {
+export function firstPiece(rare: RareState): Piece | null {
   return changetype<Piece | null>(rare.held)
 }
 
@@ -81,7 +81,7 @@ export function endSeq(piece: Piece): i32 {
 }
 
 /** The last piece of a stream that begins at or before `seq`, or null. */
-export function floorPiece(rare: Rarities, seq: i32): Piece | null {
+export function floorPiece(rare: RareState, seq: i32): Piece | null {
   let found: Piece | null = null
   let piece = changetype<Piece | null>(rare.heldRoot)
   while (piece !== null) {
@@ -102,7 +102,7 @@ export function floorPiece(rare: Rarities, seq: i32): Piece | null {
  * @returns the piece; null when the pool has no room
  */
 export function addPiece(
-  rare: Rarities,
+  rare: RareState,
   previous: Piece | null,
   at: usize,
   end: usize,
@@ -135,7 +135,7 @@ export function addPiece(
 }
 
 /** Removes the stream's first piece. There is one. */
-export function removeFirst(rare: Rarities): void {
+export function removeFirst(rare: RareState): void {
   let parent: Piece | null = null
   let first = changetype<Piece>(rare.heldRoot)
   for (let left = first.left; left !== null; left = first.left) {
@@ -152,7 +152,7 @@ export function removeFirst(rare: Rarities): void {
 }
 
 /** Removes all pieces of the stream. */
-export function clearPieces(rare: Rarities): void {
+export function clearPieces(rare: RareState): void {
   for (let piece = firstPiece(rare); piece !== null; ) {
     const next = piece.next
     freePiece(piece)
@@ -204,10 +204,10 @@ function freePiece(piece: Piece): void {
 }
 
 /** Inserts a leaf where its priority puts it, and splits what is below that place into its two subtrees. */
-function insert(rare: Rarities, piece: Piece, seq: i32): void {
+function insert(rare: RareState, piece: Piece, seq: i32): void {
   const priority = nextRandom()
   piece.priority = priority
-  let slot = changetype<usize>(rare) + offsetof<Rarities>('heldRoot')
+  let slot = changetype<usize>(rare) + offsetof<RareState>('heldRoot')
   let at = changetype<Piece | null>(rare.heldRoot)
   while (at !== null && at.priority >= priority) {
     Pieces.visits++

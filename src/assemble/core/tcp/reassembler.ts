@@ -23,7 +23,7 @@ import { add, count } from '../counts'
 import { END_FIN } from '../reasons'
 import { removeEarlyReset } from './early-resets'
 import { atFin, finSeen, forgetEnd, lostBytes, missingTail, noteFin, voidPassedFin } from './fin'
-import { Direction, Flow, flowOf, heldOf, Rarities, reachedAhead, Stream, streamOf } from './flow'
+import { Direction, Flow, flowOf, heldOf, RareState, reachedAhead, Stream, streamOf } from './flow'
 import { FLAG_ACK, FLAG_FIN } from './header'
 import {
   addPiece,
@@ -38,7 +38,7 @@ import {
   removeFirst,
 } from './held-pieces'
 import { ownerAmbiguous, ownerData, ownerEnd, ownerGap } from './owner'
-import { dropIdleRarities, rareOf } from './rarities'
+import { freeIdleRareState, rareStateOf } from './rare-state'
 import { seqDiff } from './seq'
 import { clearSuspicion, coveredBytes, isBelieved, overdueSuspicion } from './suspicions'
 
@@ -87,8 +87,8 @@ export function reassemble(
   if ((flags & FLAG_FIN) !== 0) noteFin(stream, direction, seq + length)
   if (needsReview(stream) || finSeen(stream)) review(flow, direction)
   if (<u32>flow.client === direction && heldOf(server) !== 0) deliver(flow, 1 - direction)
-  if (stream.rare !== null) dropIdleRarities(stream)
-  if (server.rare !== null) dropIdleRarities(server)
+  if (stream.rare !== null) freeIdleRareState(stream)
+  if (server.rare !== null) freeIdleRareState(server)
 }
 
 /**
@@ -100,7 +100,7 @@ export function reassemble(
 export function markUrgent(flow: Flow, direction: Direction, seq: i32): void {
   const stream = streamOf(flow, direction)
   if (stream.known && seqDiff(stream.nextSeq, seq) < 0) return
-  const rare = rareOf(stream, direction)
+  const rare = rareStateOf(stream, direction)
   if (rare.urgentSeen && rare.urgentSeq === seq) return
   const unread = rare.urgentRemoved && rare.urgentPeerSeq === streamOf(flow, 1 - direction).nextSeq
   if (rare.urgentSeen || unread) ownerAmbiguous(flow)
@@ -146,7 +146,7 @@ export function discard(flow: Flow): void {
     rare.resetSeen = false
     rare.urgentSeen = false
     rare.urgentRemoved = false
-    dropIdleRarities(stream)
+    freeIdleRareState(stream)
   }
 }
 
@@ -179,7 +179,7 @@ function acknowledge(flow: Flow, direction: Direction, ack: i32): void {
 function noteStart(stream: Stream, direction: Direction, seq: i32): void {
   if (!stream.beyondFirst) stream.beyondFirst = seqDiff(stream.firstSeq, seq) > 0
   if (stream.ended || seqDiff(stream.nextSeq, seq) <= 0) return
-  const rare = rareOf(stream, direction)
+  const rare = rareStateOf(stream, direction)
   if (!rare.reachedSeen || seqDiff(rare.reached, seq) > 0) rare.reached = seq
   rare.reachedSeen = true
 }
@@ -221,7 +221,7 @@ function outOfOrder(flow: Flow, direction: Direction, stream: Stream, at: usize,
     first = stream.nextSeq
   }
   count(C.segmentsOutOfOrder)
-  const rare = rareOf(stream, direction)
+  const rare = rareStateOf(stream, direction)
   hold(rare, start, end, first, ack)
   while (rare.heldBytes > STREAM_HELD_BYTES || rare.heldPieces > STREAM_PIECES) {
     giveUpFirst(flow, direction, stream, C.gapsBound)
@@ -229,7 +229,7 @@ function outOfOrder(flow: Flow, direction: Direction, stream: Stream, at: usize,
 }
 
 /** Holds the parts of [at, end) that no piece has yet. Without room they count as never captured, and become a gap. */
-function hold(rare: Rarities, at: usize, end: usize, seq: i32, ack: i32): void {
+function hold(rare: RareState, at: usize, end: usize, seq: i32, ack: i32): void {
   const last = seq + <i32>(end - at)
   if (rare.held === 0 || seqDiff(rare.heldEnd, last) > 0) rare.heldEnd = last
   let previous = floorPiece(rare, seq)
@@ -358,7 +358,7 @@ function passUrgent(
   flow: Flow,
   direction: Direction,
   stream: Stream,
-  rare: Rarities,
+  rare: RareState,
   at: usize,
   end: usize,
   seq: i32,

@@ -8,8 +8,8 @@
  *       └───────the bytes are captured────────┘
  */
 import { append, oldestIn, remove, SUSPECTED } from '../memory/list'
-import { Direction, Flow, flowOf, Rarities, Stream, streamOf } from './flow'
-import { rareOf } from './rarities'
+import { Direction, Flow, flowOf, RareState, Stream, streamOf } from './flow'
+import { rareStateOf } from './rare-state'
 import { seqDiff } from './seq'
 
 const PATIENCE_SEGMENTS: i32 = 4
@@ -17,7 +17,7 @@ const PATIENCE_MICROS: f64 = 1000
 /** Belief without further segments of the connection. */
 const LONG_PATIENCE_MICROS: f64 = 50_000
 
-const LINKS: usize = offsetof<Rarities>('suspectedOlder')
+const LINKS: usize = offsetof<RareState>('suspectedOlder')
 
 /**
  * Bytes of the stream seem to be lost.
@@ -26,7 +26,7 @@ const LINKS: usize = offsetof<Rarities>('suspectedOlder')
  * @returns whether they are believed to be lost
  */
 export function isBelieved(flow: Flow, direction: Direction, clock: f64): bool {
-  const rare = rareOf(streamOf(flow, direction), direction)
+  const rare = rareStateOf(streamOf(flow, direction), direction)
   const since = clock - rare.suspectedMicros
   if (!rare.suspected || since < 0) {
     suspect(flow, rare, clock)
@@ -44,7 +44,7 @@ export function coveredBytes(stream: Stream, lost: i32): i32 {
 
 /** The flow with the oldest suspicion that has lasted long enough to be believed without further segments, or null. */
 export function overdueSuspicion(clock: f64): Flow | null {
-  const rare = changetype<Rarities | null>(oldestIn(SUSPECTED))
+  const rare = changetype<RareState | null>(oldestIn(SUSPECTED))
   if (rare === null || abs(clock - rare.suspectedMicros) < LONG_PATIENCE_MICROS) return null
   return flowOf(rare.stream, rare.direction)
 }
@@ -57,7 +57,7 @@ export function clearSuspicion(stream: Stream): void {
   remove(SUSPECTED, changetype<usize>(rare), LINKS)
 }
 
-function suspect(flow: Flow, rare: Rarities, clock: f64): void {
+function suspect(flow: Flow, rare: RareState, clock: f64): void {
   clearSuspicion(rare.stream)
   rare.suspected = true
   rare.suspectedMicros = clock

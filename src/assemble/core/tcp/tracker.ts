@@ -23,15 +23,15 @@ import {
   beginStream,
   continuesNumbers,
   hasDelivered,
-  isForeign,
   isNewData,
+  isOfFormerConnection,
   otherSynSeen,
   restartStream,
 } from './handshake'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from './header'
 import { ownerBegins, ownerBeginsRequest, ownerHopLimit, ownerIsCrowded } from './owner'
 import { erasePayloadMark, needsNoPayload, notePayload } from './payload-marks'
-import { rareOf, raritiesAreCrowded } from './rarities'
+import { rareStateOf, rareStatesAreFull } from './rare-state'
 import { markUrgent, reassemble } from './reassembler'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset'
 import { readSegment, Segment, segmentLength } from './segment'
@@ -64,7 +64,7 @@ export function segment(
     return
   }
   advance()
-  if (isLow() || ownerIsCrowded() || raritiesAreCrowded()) makeRoom()
+  if (isLow() || ownerIsCrowded() || rareStatesAreFull()) makeRoom()
   add(C.bytesPayload, <f64>segmentLength())
   const known = find(ip, tcp, domain, network, hash)
   Segment.direction = foundDirection()
@@ -82,7 +82,7 @@ export function segment(
   const flow = flowFor(found, interfaceId)
   if (flow === null) return
   const isYoung = <u32>flow.segments < <u32>YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
-  if (isYoung && isForeign(flow)) {
+  if (isYoung && isOfFormerConnection(flow)) {
     flow.segments++
     count(C.segmentsAfterEnd)
     return
@@ -221,7 +221,7 @@ function handleReset(flow: Flow, direction: Direction, seq: i32, ack: i32, flags
   }
   if (!waits) count(C.segmentsInexactReset)
   if (!waits && verdict !== RESET_UNPROVEN) return
-  const rare = rareOf(stream, direction)
+  const rare = rareStateOf(stream, direction)
   rare.resetSeen = true
   rare.resetEarly = waits
   rare.resetSeq = seq

@@ -8,8 +8,8 @@ import {
   EXTRAS_BYTES,
   FLOW_BYTES,
   Flow,
-  RARITIES_BYTES,
-  Rarities,
+  RARE_STATE_BYTES,
+  RareState,
   reachedAhead,
   Stream,
   streamOf,
@@ -56,7 +56,7 @@ import {
   pieceVisits,
   removeFirst,
 } from '../../../../src/assemble/core/tcp/held-pieces'
-import { openRarities, RARITIES_BEYOND, rareOf } from '../../../../src/assemble/core/tcp/rarities'
+import { openRareStates, RARE_STATES_BEYOND, rareStateOf } from '../../../../src/assemble/core/tcp/rare-state'
 import {
   clearSuspicion,
   coveredBytes,
@@ -98,7 +98,7 @@ export {
   overdueSuspicion,
   pieceVisits,
   portOf,
-  rareOf,
+  rareStateOf,
   rememberSyn,
   removeFirst,
   removeFlow,
@@ -113,7 +113,7 @@ export {
 export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_EXTRAS: i32 = <i32>EXTRAS_BYTES
-export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
+export const SIZE_OF_RARE_STATE: i32 = <i32>RARE_STATE_BYTES
 export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
@@ -131,8 +131,8 @@ class Layout {
   flows: usize
   tails: usize
   extras: usize
-  rarityCount: u32
-  rarities: usize
+  rareStateCount: u32
+  rareStates: usize
   capacity: u32
   pages: usize
   roomy: usize
@@ -158,9 +158,9 @@ export function configure(at: usize): void {
   Region.firstFlow = layout.flows
   Region.tails = layout.tails
   Region.extras = layout.extras
-  const rarities = layout.rarityCount
-  Region.rarities = slabAt(layout.slabs, 1, layout.rarities, <usize>rarities * RARITIES_BYTES, RARITIES_BYTES)
-  openRarities(rarities - RARITIES_BEYOND)
+  const rareStates = layout.rareStateCount
+  Region.rareStates = slabAt(layout.slabs, 1, layout.rareStates, <usize>rareStates * RARE_STATE_BYTES, RARE_STATE_BYTES)
+  openRareStates(rareStates - RARE_STATES_BEYOND)
   openPool(layout.poolPages)
   openLists()
   openFlowLists()
@@ -182,9 +182,9 @@ export function setMicros(micros: f64): void {
   Time.micros = micros
 }
 
-/** Records of rarities in use. */
-export function raritiesUsed(): u32 {
-  return Region.rarities.used
+/** Records of rare state in use. */
+export function rareStatesUsed(): u32 {
+  return Region.rareStates.used
 }
 
 /** Properties of a flow that its owner reads. */
@@ -217,8 +217,8 @@ export function newFlow(): Flow {
 }
 
 /** The held pieces of a stream whose flow is outside of the table. */
-export function newRarities(): Rarities {
-  return rareOf(streamOf(newFlow(), 0), 0)
+export function newRareState(): RareState {
+  return rareStateOf(streamOf(newFlow(), 0), 0)
 }
 
 /** The stream's record after one of several SYNs. */
@@ -262,15 +262,15 @@ export function isSuspected(stream: Stream): bool {
   return rare !== null && rare.suspected
 }
 
-export function heldOf(rare: Rarities): usize {
+export function heldOf(rare: RareState): usize {
   return rare.held
 }
 
-export function heldPiecesOf(rare: Rarities): i32 {
+export function heldPiecesOf(rare: RareState): i32 {
   return rare.heldPieces
 }
 
-export function heldBytesOf(rare: Rarities): i32 {
+export function heldBytesOf(rare: RareState): i32 {
   return rare.heldBytes
 }
 

@@ -11,14 +11,14 @@ const RECORDS = 48
 const BEYOND = 8
 const from = (port: number): Link => ({ client: { ...CLIENT, port } })
 
-test('rarities: at the bound, evicts the connection with the oldest record, so that a new one has room', () => {
-  const tcp = new TcpHarness({ rarities: RECORDS })
+test('rare state: at the bound, evicts the connection with the oldest record, so that a new one has room', () => {
+  const tcp = new TcpHarness({ rareStates: RECORDS })
   for (let port = 1; port <= 500; port++) {
     tcp.segments([...handshake(), fromClient(5, 'behind a hole')], from(port))
-    assert.ok(tcp.rarities <= RECORDS - BEYOND + 1, `${tcp.rarities} records`)
+    assert.ok(tcp.rareStates <= RECORDS - BEYOND + 1, `${tcp.rareStates} records`)
   }
   const evicted = tcp.count('flows.closed.evicted')
-  assert.equal(evicted + tcp.rarities, 500)
+  assert.equal(evicted + tcp.rareStates, 500)
   assert.deepEqual(
     tcp.connections.map(({ clientEnd }) => clientEnd === END_EVICTED),
     tcp.connections.map((_, i) => i < evicted),
@@ -26,25 +26,25 @@ test('rarities: at the bound, evicts the connection with the oldest record, so t
   tcp.segment(fromClient(0, 'hole.'), from(500))
   assert.equal(tcp.connections.at(-1)?.client, 'hole.behind a hole')
   tcp.finish()
-  assert.equal(tcp.rarities, 0)
+  assert.equal(tcp.rareStates, 0)
 })
 
-test('rarities: frees the record once the connection no longer needs it', () => {
-  const tcp = new TcpHarness({ rarities: RECORDS })
+test('rare state: frees the record once the connection no longer needs it', () => {
+  const tcp = new TcpHarness({ rareStates: RECORDS })
   for (let port = 1; port <= 500; port++) {
     tcp.segments([...handshake(), fromClient(1, 'b'), fromClient(0, 'a'), fromServer(0, '', { acks: 2 })], from(port))
   }
-  assert.equal(tcp.rarities, 0)
+  assert.equal(tcp.rareStates, 0)
   assert.equal(tcp.count('flows.open'), 500)
 })
 
-test('rarities: a hole that becomes a gap leaves no record, even if its connection has no further segment', () => {
-  const tcp = new TcpHarness({ rarities: RECORDS })
+test('rare state: a hole that becomes a gap leaves no record, even if its connection has no further segment', () => {
+  const tcp = new TcpHarness({ rareStates: RECORDS })
   const first = fromClient(5, 'x')
   tcp.segments([...handshake(), first], from(1))
-  assert.equal(tcp.rarities, 1)
+  assert.equal(tcp.rareStates, 1)
   for (const seconds of [40, 41]) tcp.tick(first.micros + seconds * 1_000_000)
   assert.equal(tcp.count('gaps.expired'), 1)
-  assert.equal(tcp.rarities, 0)
+  assert.equal(tcp.rareStates, 0)
   assert.equal(tcp.count('flows.open'), 1)
 })
