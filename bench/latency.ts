@@ -8,6 +8,7 @@ import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KafkaBroker, needsKafka } from '../rig/kafka.ts'
+import { reservePorts } from '../rig/ports.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM } from '../rig/root.ts'
 import { cpuMs } from './measure.ts'
@@ -16,7 +17,6 @@ import { quantile } from './statistics.ts'
 
 const WHAT = 'latency into Kafka'
 /** The broker's first port of three. */
-const PORT = 29_492
 const TOPIC = 'latency'
 const EXCHANGES_PER_SECOND = 1000
 const SECONDS = 10
@@ -35,7 +35,7 @@ export async function measureLatency(): Promise<Section | Missing> {
   const unfetched = fetchKafka()
   if (unfetched !== null) return { what: WHAT, why: unfetched }
   const { KafkaBroker } = await import('../rig/kafka.ts')
-  const broker = new KafkaBroker({ port: PORT })
+  const broker = new KafkaBroker({ port: await reservePorts(3) })
   try {
     await broker.start()
     await broker.createTopic(TOPIC, ['message.timestamp.type=LogAppendTime'])

@@ -1,6 +1,7 @@
 /** The shipper into a real Kafka, with each compression: CPU time of shipper and broker, and bytes on the wire for a pair. */
 import * as zlib from 'node:zlib'
 import type { KafkaBroker } from '../rig/kafka.ts'
+import { reservePorts } from '../rig/ports.ts'
 import type { Compression } from '../src/kafka/codecs.ts'
 import { cpuMs, runProgram } from './measure.ts'
 import { inPath, script } from './programs.ts'
@@ -9,7 +10,6 @@ import { spread } from './statistics.ts'
 import type { Trace } from './traces.ts'
 
 /** The broker's first port of three. */
-const PORT = 29_392
 const WHAT = 'shipping to Kafka'
 /** Node.js has zstd since 22.15. */
 const CODECS: readonly Compression[] = [
@@ -43,7 +43,7 @@ export async function measureShip(traces: readonly Trace[], rounds: number): Pro
   const unfetched = fetchKafka()
   if (unfetched !== null) return [{ what: WHAT, why: unfetched }]
   const { KafkaBroker } = await import('../rig/kafka.ts')
-  const broker = new KafkaBroker({ port: PORT })
+  const broker = new KafkaBroker({ port: await reservePorts(3) })
   try {
     await broker.start()
     // The broker's JVM compiles its code for each codec during the first pass.

@@ -9,11 +9,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { Agent, request } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { temporaryFolder } from './at-exit.ts'
 import { buildKubeApiserver, KUBE_APISERVER } from './kube-apiserver-build.ts'
 import { needs } from './needs.ts'
+import { reservePorts } from './ports.ts'
 import { killAtExit } from './process-tree.ts'
 import { GO_ENV } from './root.ts'
 
@@ -65,15 +65,15 @@ export class KubeApiserver {
     this.#flags = options.flags ?? []
   }
 
-  /** Starts etcd and the API server, on ports that were free. */
+  /** Starts etcd and the API server, on ports of their own. */
   static async start(options: KubeApiserverOptions = {}): Promise<KubeApiserver> {
     const cluster = new KubeApiserver(options)
     try {
       makeKeys(cluster.folder)
-      const [port, etcdPort, peerPort] = await freePorts(3)
+      const port = await reservePorts(3)
       cluster.#port = port
-      cluster.#etcdPort = etcdPort
-      cluster.#etcd = cluster.#spawn('etcd', 'etcd', etcdArgs(cluster.folder, etcdPort, peerPort))
+      cluster.#etcdPort = port + 1
+      cluster.#etcd = cluster.#spawn('etcd', 'etcd', etcdArgs(cluster.folder, port + 1, port + 2))
       await cluster.startServer()
     } catch (error) {
       await cluster.remove()
@@ -239,16 +239,6 @@ async function end(child: ChildProcess | null, signal: 'SIGTERM' | 'SIGKILL'): P
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
   await exited
   clearTimeout(timer)
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const listening = servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
-  await Promise.all(listening)
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 function etcdArgs(folder: string, port: number, peerPort: number): string[] {

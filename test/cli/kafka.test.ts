@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import type { UiState } from '../../src/ui/protocol.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
@@ -20,7 +21,7 @@ describe('kafka: the command line with a real broker', { skip }, () => {
   let printed: string[]
 
   before(async () => {
-    broker = new KafkaBroker({ port: 21940 })
+    broker = new KafkaBroker({ port: await reservePorts(3) })
     await broker.start()
     writeFileSync(join(folder, 'password'), `${KAFKA_PASSWORD}\n`)
     writeFileSync(

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { agentPod, render, valueSet } from '../support/chart.ts'
 import { readCompose, type Service, shopCommand } from '../support/compose.ts'
@@ -31,15 +32,6 @@ test('compose: the agent has the same privileges as in the chart', { skip: needs
   assert.deepEqual(agent.volumes, ['/proc:/host/proc:ro'])
 })
 
-/** A port that was free when asked. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 /** Starts shop.mjs as a service does, with another address. */
 function startScript(t: TestContext, service: Service, where: string): ChildProcessByStdio<null, Readable, null> {
   const child = spawn(process.execPath, shopCommand(service, where), { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -52,7 +44,7 @@ function startScript(t: TestContext, service: Service, where: string): ChildProc
 }
 
 test('compose: the shop answers in JSON, which the default rules keep', async (t) => {
-  const port = await freePort()
+  const port = await reservePorts(1)
   await once(startScript(t, services.shop, String(port)).stdout, 'data')
   const goods = await fetch(`http://127.0.0.1:${port}/goods`)
   assert.deepEqual([goods.status, goods.headers.get('content-type')], [200, 'application/json'])

@@ -16,6 +16,7 @@ import { KubeApiserver, needsKubeApiserver } from '../../rig/kube-apiserver.ts'
 import { needsKubeTools, toolOutput, writeAdminKubeconfig } from '../../rig/kube-tools.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig, POD_NETWORK, type RigPod } from '../../rig/node-rig.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { finish, start } from '../cli/support.ts'
@@ -34,7 +35,7 @@ const NODE = 'n1'
 const NAMESPACE = 'interceptor'
 const TOPIC = 'deployed'
 const PORT = 8080
-const ADMIN_PORT = 21_480
+const ADMIN_PORT = await reservePorts(1)
 const PAIRS = 5
 const WAIT_MS = 30_000
 
@@ -45,7 +46,7 @@ suite('agent: deployed by the chart', { skip }, () => {
 
   before(async () => {
     cluster = await KubeApiserver.start()
-    broker = new KafkaBroker({ port: 21_460 })
+    broker = new KafkaBroker({ port: await reservePorts(3) })
     await broker.start()
     await broker.createTopic(TOPIC)
     await createNode(cluster, NODE, [POD_NETWORK, 'fd44::/64'])

@@ -9,6 +9,7 @@ import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needsKubeApiserver } from '../../rig/kube-apiserver.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { run } from '../cli/support.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath } from '../support/agent-rig.ts'
 import { KubeRig } from '../support/kube-rig.ts'
@@ -16,7 +17,6 @@ import { KubeRig } from '../support/kube-rig.ts'
 const skip = needs('linux', 'root', 'ip', 'iptables', 'cgroup', 'unshare') || needsKubeApiserver() || needsKafka()
 const PORT = 8080
 const SERVICE = '10.96.0.10'
-const KAFKA_PORT = 21_340
 
 interface Nodes {
   /** By name, `a…` on the first node and `b…` on the second. Each serves at PORT. */
@@ -28,7 +28,7 @@ suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
   let kube: KubeRig
   let broker: KafkaBroker
   before(async () => {
-    broker = new KafkaBroker({ port: KAFKA_PORT })
+    broker = new KafkaBroker({ port: await reservePorts(3) })
     const started = broker.start()
     kube = await KubeRig.start({ n1: ['10.244.0.0/24'], n2: ['10.244.1.0/24'] })
     const service = { clusterIP: SERVICE, selector: { app: 'b0' }, ports: [{ port: 80, targetPort: PORT }] }

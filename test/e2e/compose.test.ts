@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { killAtExit } from '../../rig/process-tree.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { confined } from '../support/agent-container.ts'
@@ -45,7 +46,7 @@ function shopNetwork(t: TestContext): [Namespace, string] {
 }
 
 test('compose: tail prints the customer’s orders', { skip }, async (t) => {
-  const broker = new KafkaBroker({ port: 21_500 })
+  const broker = new KafkaBroker({ port: await reservePorts(3) })
   t.after(() => broker.remove())
   await broker.start()
   const [namespace, name] = shopNetwork(t)

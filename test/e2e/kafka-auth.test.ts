@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
 import { makePair, until } from '../ship/support.ts'
 import { assertOrderPerKey, configFor, readTopic, shipTo } from './kafka-support.ts'
 
-const PORT = 21280
+const PORT = await reservePorts(6)
 const OAUTH = `127.0.0.1:${PORT + 3}`
 const IPV6 = `[::1]:${PORT + 4}`
 const SASL_PLAIN = `127.0.0.1:${PORT + 5}`

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { makePair, type ShipperRun, until } from '../ship/support.ts'
 import { KafkaGate } from './kafka-gate.ts'
 import {
@@ -14,7 +15,8 @@ import {
   shipTo,
 } from './kafka-support.ts'
 
-const PORT = 21240
+/** The broker's own three ports, the gate's, and the one behind it. */
+const PORT = await reservePorts(5)
 const CONNECTIONS = 8
 
 /** A longer pause for long outages, for which fewer pairs suffice. */

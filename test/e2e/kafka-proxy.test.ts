@@ -11,6 +11,7 @@ import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { killAtExit } from '../../rig/process-tree.ts'
 import { PROGRAM } from '../../rig/root.ts'
 import { clientFor, REQUEST_TIMEOUT_MS } from '../../src/kafka/client.ts'
@@ -22,7 +23,7 @@ import { assertLaws } from '../support/ledger.ts'
 import { assertOrderPerKey, configFor, keepPutting, readTopic, shipTo } from './kafka-support.ts'
 
 /** The broker's own three ports; then a listener of the broker and its proxy for each kind of damage. */
-const PORT = 21290
+const PORT = await reservePorts(24)
 const FIRST_PROXY = PORT + 4
 /** A request in flight when the damage ends may have to wait for its timeout, and a retry waits for 2 s. */
 const RESUMED_MS = REQUEST_TIMEOUT_MS + 10_000

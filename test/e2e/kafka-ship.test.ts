@@ -8,6 +8,7 @@ import * as zlib from 'node:zlib'
 import { ACL_PROPERTIES, JVM_FLAGS, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { KAFKA_JARS } from '../../rig/kafka-jars.ts'
 import { needs } from '../../rig/needs.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { killAtExit, killChildren } from '../../rig/process-tree.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
@@ -24,7 +25,8 @@ suite('kafka: shipping to a real broker', { skip }, () => {
   let broker: KafkaBroker
   before(async () => {
     // kafkajs reauthenticates ten seconds before the broker requires it: half a second into a connection.
-    broker = new KafkaBroker({ port: 21220, properties: ['connections.max.reauth.ms=10500', ...ACL_PROPERTIES] })
+    const properties = ['connections.max.reauth.ms=10500', ...ACL_PROPERTIES]
+    broker = new KafkaBroker({ port: await reservePorts(3), properties })
     await broker.start()
   })
   after(() => broker?.remove())

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import * as zlib from 'node:zlib'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { createFormat } from '../../src/format/create-format.ts'
@@ -31,7 +32,7 @@ suite('tail: reading from a real broker', { skip: needsKafka() }, () => {
   const logged: string[] = []
   const log = createLogger({ level: 'debug', form: 'lines', write: (line) => void logged.push(line) })
   before(async () => {
-    broker = new KafkaBroker({ port: 21260 })
+    broker = new KafkaBroker({ port: await reservePorts(3) })
     await broker.start()
   })
   after(() => broker?.remove())

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { EXIT_USAGE } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
 import { segmentOf, streamBytes } from '../support/segments.ts'
 
 // cap captures in the namespace of its process only, so these tests run on the host's loopback.
-const PORT = 21130
+const PORT = await reservePorts(4)
 /** Enough buffer for all of a test's frames, however long the capturing process waits for a CPU. */
 const RING_BYTES = 32 * 1024 * 1024
 const skip = needs('root', 'cap')

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { assertOrderPerKey, configFor, readTopic, shipTo } from '../e2e/kafka-support.ts'
 import { until } from '../ship/support.ts'
 
 const TOPIC = 'led-in-turn'
 /** Three ports for each broker. */
-const PORT = 21920
+const PORT = await reservePorts(9)
 const RECOVERY_MS = 60_000
 /** The controller returns leadership to the preferred replica as soon as possible. */
 const PROPERTIES = [
@@ -23,7 +24,7 @@ suite('kafka: partitions with changing leaders', { skip: needsKafka() }, () => {
     const first = new KafkaBroker({ port: PORT, properties: PROPERTIES })
     brokers.push(first)
     for (const nodeId of [2, 3]) {
-      const port = PORT + 4 * (nodeId - 1)
+      const port = PORT + 3 * (nodeId - 1)
       brokers.push(new KafkaBroker({ port, properties: PROPERTIES, member: { of: first, nodeId } }))
     }
     await first.start()

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { killAtExit } from '../../rig/process-tree.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { Random } from '../assemble/oracle/random.ts'
@@ -21,7 +22,6 @@ const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { t
 const MINUTES = Number(values.minutes ?? 5)
 const SEED = Number(values.seed ?? Date.now() % 1_000_000_000)
 
-const KAFKA_PORT = 21980
 const PODS = 6
 /** Between two events. */
 const EVENT_MS = 2_000
@@ -182,7 +182,7 @@ const lower = (one: Usage, other: Usage): Usage => ({
 
 async function soak(t: TestContext): Promise<void> {
   process.stderr.write(`seed ${SEED}, ${MINUTES} minutes\n`)
-  const broker = new KafkaBroker({ port: KAFKA_PORT })
+  const broker = new KafkaBroker({ port: await reservePorts(3) })
   t.after(() => broker.remove())
   await broker.start()
   const faults = await WorkerFaults.attach(t)

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import type { ThreadObservation } from '../../src/ledger/observation.ts'
 import type { Pair } from '../../src/pair/pair.ts'
@@ -19,7 +20,6 @@ import { named, TargetRig, targetOf, type Usage, usage } from '../support/target
 import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
 
 const SEED = 4_071_983
-const KAFKA_PORT = 21960
 const TOPIC = 'survivors'
 const ROLES: readonly Role[] = ['capture', 'assemble', 'ship']
 /** Of each role, before memory and descriptors are measured for the first time, and after it. */
@@ -150,7 +150,7 @@ await test(`kills: each of a hundred killed threads is replaced, and losses are 
   skip: needs('root', 'ip') || needsKafka(),
   timeout: 400_000,
 }, async (t) => {
-  const broker = new KafkaBroker({ port: KAFKA_PORT })
+  const broker = new KafkaBroker({ port: await reservePorts(3) })
   t.after(() => broker.remove())
   await broker.start()
   await broker.createTopic(TOPIC)

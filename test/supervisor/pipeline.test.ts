@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
+import { reservePorts } from '../../rig/ports.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { createLogger } from '../../src/log/logger.ts'
@@ -20,7 +21,7 @@ import { WorkerFaults } from '../support/worker-faults.ts'
 const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
 after(() => rmSync(folder, { recursive: true }))
 
-const PORT = 21_610
+const PORT = await reservePorts(1)
 
 let files = 0
 const path = (): string => join(folder, String(files++))
