@@ -185,16 +185,13 @@ suite('kafka: a real broker behind a proxy', { skip: needsKafka(), concurrency: 
     }
     const before = run.counter('shipped')
     proxy.admit()
-    await until('shipping continues', () => run.counter('shipped') > before, 10_000)
+    await until('shipping continues', () => run.counter('shipped') > before, RESUMED_MS)
     const count = await stop()
     await run.finish()
     assert.equal(run.counter('shipped') + run.counter('droppedMaxAge'), count)
     assert.ok(run.counter('droppedMaxAge') > mostQueued, `${run.counter('droppedMaxAge')} dropped`)
-    // A pair is produced at least every 4 ms, and twice as many may wait on a busy machine.
-    assert.ok(
-      mostQueued <= (2 * maxAge) / 4 && mostBytes < 1000 * mostQueued,
-      `${mostQueued} pairs, ${mostBytes} bytes`,
-    )
+    // The outage lasts twelve times maxAge; a busy machine drops later, but also produces fewer pairs.
+    assert.ok(mostQueued < count / 2 && mostBytes < 1000 * mostQueued, `${mostQueued} pairs, ${mostBytes} bytes`)
     // Refused connections end in several ways, which are one outage.
     const reports = run.logs.filter((line) => /unreachable|has a leader|does not accept|accepts/.test(line))
     assert.equal(reports.length, 2, reports.join('\n'))

@@ -41,20 +41,15 @@ function thread(rig: TargetRig, role: Role): ThreadObservation | undefined {
   return rig.pipeline.observe().threads.find((of) => of.role === role)
 }
 
-/** Waits until a faulty thread has been replaced by a working one. @returns milliseconds until then */
-async function untilReplaced(rig: TargetRig, role: Role, restarts: number): Promise<number> {
-  const since = performance.now()
-  await rig.until(() => thread(rig, role)?.restarts === restarts && thread(rig, role)?.state === 'ready', role)
-  return performance.now() - since
-}
+/** Waits until a faulty thread has been replaced by a working one. */
+const untilReplaced = (rig: TargetRig, role: Role, restarts: number): Promise<void> =>
+  rig.until(() => thread(rig, role)?.restarts === restarts && thread(rig, role)?.state === 'ready', role)
 
 for (const role of ROLES) {
   test(`faults: a hung ${role} thread is replaced, and the run continues`, { skip }, async (t) => {
     const { rig, faults, pod } = await setUp(t)
     await faults.inject(role, 'hang')
-    const ms = await untilReplaced(rig, role, 1)
-    // 2.5 s to detect the hang; the rest of 5 s, and a busy machine's delay, to start a thread.
-    assert.ok(ms < 10_000, `${ms} ms`)
+    await untilReplaced(rig, role, 1)
     requestHttp(pod, URL_, 10)
     await rig.until(() => rig.count('pairs.shipped') === 20)
     await rig.end()
@@ -114,10 +109,8 @@ test('faults: reports a crash loop, and drains in order during it', { skip }, as
   assert.equal(thread(rig, 'capture')?.crashLooping, false)
   await faults.inject('ship', 'throw')
   await rig.until(() => thread(rig, 'ship')?.state === 'waiting')
-  const since = performance.now()
   rig.pipeline.drain()
   const outcome = await rig.pipeline.done
   assertLaws(outcome.ledger)
   assert.equal(outcome.exitCode, 0, outcome.failure?.message)
-  assert.ok(performance.now() - since < 5000, `${performance.now() - since} ms`)
 })

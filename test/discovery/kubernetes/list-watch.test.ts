@@ -92,13 +92,11 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     const pods = new PodsUnderTest(t, await files.access(), undefined, DEFAULT_TIMING)
     await until('watching', () => pods.watch.state.connected)
     const since = proxy.watchRequests.length - 1
-    const end = Date.now() + 8000
-    while (Date.now() < end) {
+    while (proxy.watchRequests.length < since + 4) {
       proxy.cutWatches('end')
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     const times = proxy.watchRequests.slice(since).map(({ at }) => at)
-    assert.ok(times.length >= 3, `${times.length} watches`)
     for (const [index, time] of times.slice(1).entries()) assert.ok(time - times[index] >= 1000, `${times}`)
     await make('storm-0')
     await until('seen after the storm', () => pods.names.includes('storm-0'))
