@@ -62,7 +62,7 @@ const result = (offset: number): number => view.getInt32(RESULTS_AT + offset, tr
 /** Scans bytes followed by garbage, as in a segment whose rest is in memory. */
 function scan(head: string | Uint8Array, isResponse = false, lengths = 0): number {
   const content = typeof head === 'string' ? encoder.encode(head) : head
-  bytes.fill(0x0a, input, input + content.length + 32)
+  bytes.fill(0x0a, input, input + content.length + 64)
   bytes.set(content, input)
   return scanner.scan(input, input + content.length, isResponse ? 1 : 0, lengths)
 }

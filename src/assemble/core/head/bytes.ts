@@ -1,4 +1,4 @@
-/** Byte classes, and searches in steps of 16 bytes. A search may read 15 bytes past `end` but never reports a match there. */
+/** Byte classes, and searches in steps of 16 bytes. A search may read 63 bytes past `end` but never reports a match there. */
 
 /** Bytes that delimit lines, fields and values. */
 export const TAB: u8 = 9
@@ -31,6 +31,16 @@ export function findColonOrControl(at: usize, end: usize): usize {
     if (hits !== 0) return min(at + ctz(hits), end)
   }
   return end
+}
+
+/** Which of the 16 bytes at `at` are control bytes (below 32), a bit each. */
+export function controlsAt(at: usize): u32 {
+  return i8x16.bitmask(i8x16.le_u(v128.load(at), i8x16.splat(SPACE - 1)))
+}
+
+/** Which of the 16 bytes at `at` are colons. */
+export function colonsAt(at: usize): u32 {
+  return i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(COLON)))
 }
 
 /** White space inside a value that may be folded (RFC 9112 §5.2). */
