@@ -55,6 +55,10 @@ describe('tracker: one tuple, several connections', () => {
   for (const [how, clientIsn, serverIsn] of [
     ['far from', 3_000_000_000, 2_000_000_000],
     ['a little above', 900_000, 800_000],
+    ['a little below', 2 ** 32 - 900_000, 2 ** 32 - 800_000],
+    ['a little below and far from', 2 ** 32 - 900_000, 2_000_000_000],
+    ['far from and a little below', 3_000_000_000, 2 ** 32 - 800_000],
+    ['a little above and a little below', 900_000, 2 ** 32 - 800_000],
   ] as const) {
     test(`late segments of the old connection do not belong to the new one, with numbers ${how} its own`, () => {
       for (const old of [first().close(), first().reset('server'), first()]) {

@@ -155,11 +155,13 @@ export function supersede(flow: Flow, interfaceId: i32): Flow {
   const b = streamOf(flow, 1)
   const firstA = a.firstSeq
   const firstB = b.firstSeq
+  const nextA = a.nextSeq
+  const nextB = b.nextSeq
   const seenA = a.synSeen
   const seenB = b.synSeen
   const started = open(flow, interfaceId)
-  if (seenA) rememberFormer(started, 0, firstA, Time.micros)
-  if (seenB) rememberFormer(started, 1, firstB, Time.micros)
+  if (seenA) rememberFormer(started, 0, firstA, nextA, Time.micros)
+  if (seenB) rememberFormer(started, 1, firstB, nextB, Time.micros)
   return started
 }
 

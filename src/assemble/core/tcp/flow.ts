@@ -108,8 +108,9 @@ export class RareState {
   stream: Stream
   /** First sequence number after a different SYN, once `otherSynSeen`. */
   otherFirstSeq: i32
-  /** Of the connection that used the same ports before, once `formerSynSeen`: the stream's first sequence number. */
+  /** Of the connection that used the same ports before, once `formerSynSeen`: the stream's first and next sequence number. */
   formerFirstSeq: i32
+  formerNextSeq: i32
   /** Furthest segment start captured, once `reachedSeen`: the sender has sent at least up to here. Counts while ahead of `nextSeq`. */
   reached: i32
   /** Where the stream ends, once `finSeen`: the nearest FIN captured, void once bytes beyond it or the end are delivered. */

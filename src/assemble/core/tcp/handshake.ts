@@ -27,11 +27,16 @@ export function isFormerSyn(stream: Stream, seq: i32, micros: f64): bool {
   return abs(micros - rare.formerMicros) <= LATE_SYN_MICROS
 }
 
-/** Keeps the first sequence number of a stream's predecessor on the same ports. @param micros when this connection superseded that one */
-export function rememberFormer(flow: Flow, direction: Direction, firstSeq: i32, micros: f64): void {
+/**
+ * Keeps the first and the next sequence number of a stream's predecessor on the same ports.
+ *
+ * @param micros when this connection superseded that one
+ */
+export function rememberFormer(flow: Flow, direction: Direction, firstSeq: i32, nextSeq: i32, micros: f64): void {
   const rare = rareStateOf(streamOf(flow, direction), direction)
   rare.formerSynSeen = true
   rare.formerFirstSeq = firstSeq
+  rare.formerNextSeq = nextSeq
   rare.formerMicros = micros
 }
 
@@ -126,8 +131,9 @@ export function continuesNumbers(flow: Flow): bool {
 }
 
 /**
- * Whether neither number of the segment in progress can be one of this connection, whose SYN was captured: a late segment of the
- * connection before it on these ports. Its receiver drops it (RFC 9293 §3.10.7.4).
+ * Whether the segment in progress is a late one of the connection before on these ports: neither of its numbers can be one of
+ * this connection, whose SYN was captured, or one cannot and both are numbers that the former connection used. Its receiver
+ * drops it (RFC 9293 §3.10.7.4).
  */
 export function isOfFormerConnection(flow: Flow): bool {
   const direction = Segment.direction
@@ -139,7 +145,23 @@ export function isOfFormerConnection(flow: Flow): bool {
   if ((flags & (FLAG_SYN | FLAG_RST)) !== 0 || !(stream.synSeen || other.synSeen)) return false
   const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
   if (!stream.known && !acknowledges) return false
-  return (!stream.known || isOutside(stream, seq)) && (!acknowledges || isOutside(other, ack))
+  const seqOutside = stream.known && isOutside(stream, seq)
+  const ackOutside = acknowledges && isOutside(other, ack)
+  if ((seqOutside || !stream.known) && (ackOutside || !acknowledges)) return true
+  if (!acknowledges) return false
+  // Before its SYN is captured, a stream may have any number: then an acknowledgement of what the peer has sent decides.
+  const fits = stream.known ? !seqOutside && !ackOutside : ack === other.nextSeq
+  return !fits && wasUsed(stream, seq) && wasUsed(other, ack)
+}
+
+/** Whether the connection before this one on the same ports used the number for this stream. */
+function wasUsed(stream: Stream, number: i32): bool {
+  const rare = stream.rare
+  if (rare === null || !rare.formerSynSeen) return false
+  const used = seqDiff(rare.formerFirstSeq, rare.formerNextSeq)
+  const at = seqDiff(rare.formerFirstSeq, number)
+  // A FIN has a number of its own.
+  return at >= 0 && at <= used + 1
 }
 
 /** Whether a number lies before the stream's SYN, or further ahead than a sender may be. */
