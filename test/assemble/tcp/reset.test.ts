@@ -176,6 +176,22 @@ describe('reset: exchanges', () => {
     })
   }
 
+  for (const end of ['client', 'server'] as const) {
+    test(`whose segments are captured again after the ${end}’s RST are paired once`, () => {
+      const whole = new TcpScript().handshake().client(request('/a')).server(numbered(0)).reset(end).segments
+      // Not the client's SYN: nobody repeats it once both ends have closed, so it starts another connection.
+      const late = whole.slice(1).map((segment) => ({ ...segment, micros: whole.at(-1)!.micros + 1 }))
+      for (let from = 0; from < late.length; from++) {
+        for (const again of [late.slice(from), late.slice(from).reverse(), [late[0], ...late.slice(from)]]) {
+          const assembler = new AssembleHarness().segments([...whole, ...again])
+          const { pairs, ledger } = assembler.finish()
+          assert.deepEqual(summary(pairs), ['GET /a 200'])
+          assert.equal(count(ledger, 'flows.seen'), 1)
+        }
+      }
+    })
+  }
+
   test('of a sender that continues after an exact RST belong to a new midstream connection', () => {
     const script = new TcpScript().handshake().client(request('/a')).server(numbered(0)).reset('client')
     for (const n of [1, 2]) script.client(request(`/b${n}`)).server(numbered(n))

@@ -112,8 +112,9 @@ export function isMethod(at: usize, end: usize): bool {
   return true
 }
 
-/** Whether the bytes may be a request with a standard method whose head is cut before anything proves it. */
+/** Whether the bytes, at least one, may be a request with a standard method whose head is cut before anything proves it. */
 export function isCutRequest(at: usize, end: usize): bool {
+  if (at === end) return false
   if (scanHead(at, end, false) !== HEAD_INCOMPLETE) return false
   if (end - at >= 4) return isStandardMethod(at)
   const mask = ((<u32>1) << (<u32>(end - at) * 8)) - 1
