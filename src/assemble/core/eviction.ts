@@ -2,9 +2,9 @@
  * What is evicted when memory is short, and what expires. The TCP half (tcp/flow-lifetime.ts) asks before it
  * processes a segment, and after it has given up a hole: it closes the connections that are named here.
  *
- *     messages in progress crowd ──▶ close the connection whose message has paused longest
- *     exchanges crowd ──▶ close the first busy one of the LOOKED_AT connections used least recently, if it was last used before
- *                         the longest wait for a response began; else the connection of that wait
+ *     messages in progress at their bound ──▶ close the connection whose message has paused longest
+ *     exchanges at their bound ──▶ close the first busy one of the LOOKED_AT connections used least recently, if it was last
+ *                                  used before the longest wait for a response began; else the connection of that wait
  *
  *     the pool is low ──▶ what is held behind holes (tcp/reassembler.ts), the oldest hole first
  *                             │ no hole is left
@@ -17,7 +17,7 @@
  * Invariant: a connection that is named has an exchange or a message in progress, and an exchange or a message that is dropped
  * leaves its list (http1/deadlines.ts, http1/open-messages.ts), so that each step frees something and the caller's loops end.
  */
-import { idlestPreamble, preamblesAreCrowded } from './flow-preambles'
+import { idlestWithPreamble, preamblesAreFull } from './flow-preambles'
 import { Connection, connectionOf, MessageStream, requestsOf, responsesOf } from './http1/connection'
 import { longestWaiting } from './http1/deadlines'
 import { damageMessage, evictWaiting, expireExchanges } from './http1/exchanges'
@@ -36,15 +36,15 @@ import { oldestOf } from './tcp/flow-lists'
 const LOOKED_AT: i32 = 16
 
 /** Whether the limit of exchanges, of messages in progress, or of what precedes them is reached. Those of one segment may exceed it. */
-export function ownerIsCrowded(): bool {
-  return Region.exchanges.used >= Settings.exchanges || messagesAreCrowded() || preamblesAreCrowded()
+export function ownerIsFull(): bool {
+  return Region.exchanges.used >= Settings.exchanges || messagesAreFull() || preamblesAreFull()
 }
 
-/** The connection to close while `ownerIsCrowded`; null: none is found, and the caller closes the one least likely to be needed. */
-export function ownerLeastWanted(): Flow | null {
-  if (preamblesAreCrowded()) return idlestPreamble()
+/** The connection to close while `ownerIsFull`; null: none is found, and the caller closes the one least likely to be needed. */
+export function ownerFlowToEvict(): Flow | null {
+  if (preamblesAreFull()) return idlestWithPreamble()
   const open = oldestOpen()
-  if (open !== null && messagesAreCrowded()) return connectionOf(open).flow
+  if (open !== null && messagesAreFull()) return connectionOf(open).flow
   const waiting = longestWaiting()
   // Where nearly all are in progress, the one that waits is the newest.
   let flow = oldestOf(PROVEN)
@@ -77,7 +77,7 @@ export function ownerExpire(): void {
 }
 
 /** Whether the limit of messages in progress is reached. */
-function messagesAreCrowded(): bool {
+function messagesAreFull(): bool {
   return Region.progress.used >= Settings.messages
 }
 

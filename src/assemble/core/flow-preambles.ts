@@ -43,12 +43,12 @@ export function openFlowPreambles(): void {
 }
 
 /** Whether the bound is exceeded. What one segment stores may exceed it. */
-export function preamblesAreCrowded(): bool {
+export function preamblesAreFull(): bool {
   return Stored.bytes > Stored.bound
 }
 
 /** Of the oldest ones, the connection that has been idle longest; the others become the newest. null: there is none. */
-export function idlestPreamble(): Flow | null {
+export function idlestWithPreamble(): Flow | null {
   let idlest = changetype<FlowPreamble | null>(oldestIn(PREAMBLE))
   for (let looked = 1; looked < LOOKED_AT && idlest !== null; looked++) {
     const other = idlest.newer

@@ -65,7 +65,7 @@ interface Exports {
   responseDoubt(connection: number): number
   conclude(exchange: number): void
   completeAbandoned(exchange: number, isResponse: number): void
-  uphold(connection: number, seq: number): void
+  checkContestedEnd(connection: number, seq: number): void
   reject(connection: number): void
   resolve(connection: number, ack: number): void
   refute(connection: number): void

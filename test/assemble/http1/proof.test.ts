@@ -111,7 +111,7 @@ test('proof: model: a pair is emitted if what follows begins where its response 
         if (one.do === 'match' || one.do === 'contest') {
           // A response begins, which decides the pair that waits for one.
           exports.refute(connection)
-          exports.uphold(connection, seq)
+          exports.checkContestedEnd(connection, seq)
           end(matched, false)
           end(contested, contestedEnd === seq)
           seq += one.length
@@ -124,7 +124,7 @@ test('proof: model: a pair is emitted if what follows begins where its response 
           matched = 0
         } else if (one.do === 'response') {
           exports.refute(connection)
-          exports.uphold(connection, one.isNext ? seq : seq + 1)
+          exports.checkContestedEnd(connection, one.isNext ? seq : seq + 1)
           end(matched, false)
           end(contested, one.isNext)
           ;[matched, contested] = [0, 0]

@@ -120,7 +120,7 @@ class Pair {
       if (!known.isClosed) this.#touch(found, known)
       return
     }
-    const elsewhere = listed(table.nextElsewhere(NO_FLOW), (flow) => table.nextElsewhere(flow))
+    const elsewhere = listed(table.nextInOtherNetwork(NO_FLOW), (flow) => table.nextInOtherNetwork(flow))
     assert.deepEqual(elsewhere.toSorted(), same.map(({ flow }) => flow).sort())
     if (otherwise === 'add') this.#add(connection, domain, network, source, target)
     else if (otherwise === 'join') this.#join(same, network)
@@ -136,7 +136,7 @@ class Pair {
 
   /** A flow has at most two networks: joining a third changes nothing. */
   #join(same: readonly Known[], network: number): void {
-    const flow = this.#table.nextElsewhere(NO_FLOW)
+    const flow = this.#table.nextInOtherNetwork(NO_FLOW)
     const known = same.find((one) => one.flow === flow)
     if (known === undefined) return
     this.#table.join(flow)

@@ -44,7 +44,7 @@ interface Exports {
   nextSeqOf(flow: number, direction: number): number
   find(ip: number, tcp: number, domain: number, network: number, hash: number): number
   foundDirection(): number
-  nextElsewhere(after: number): number
+  nextInOtherNetwork(after: number): number
   addFlow(interfaceId: number): number
   join(flow: number): void
   touch(flow: number): void
@@ -121,8 +121,8 @@ const spareMemories: WebAssembly.Memory[] = []
 /** All that the program may import of its owner and host. */
 const NOTHING: Owner = Object.fromEntries(
   [
-    ...['Data', 'Gap', 'Ambiguous', 'End', 'Opened', 'HopLimit', 'Begins', 'BeginsRequest', 'Release', 'IsCrowded'],
-    ...['LeastWanted', 'EvictOldest', 'Expire'],
+    ...['Data', 'Gap', 'Ambiguous', 'End', 'Opened', 'HopLimit', 'Begins', 'BeginsRequest', 'Release', 'IsFull'],
+    ...['FlowToEvict', 'EvictOldest', 'Expire'],
   ].map((name) => [`owner${name}`, () => 0]),
 )
 const HOST: Owner = { hostMark: () => {}, hostErase: () => {} }

@@ -400,7 +400,7 @@ export function freeConnection(connection: Connection): void {
   freeRecord(Region.connections, changetype<usize>(connection))
 }
 
-/** Nothing may have been allocated beyond the bound that `ownerIsCrowded` (eviction.ts) reports. */
+/** Nothing may have been allocated beyond the bound that `ownerIsFull` (eviction.ts) reports. */
 export function newExchange(connection: Connection): Exchange {
   const exchange = changetype<Exchange>(allocateRecord(Region.exchanges))
   exchange.connection = connection

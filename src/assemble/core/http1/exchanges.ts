@@ -36,9 +36,9 @@ import { answersNext, clientContinues, headAnswered, headOvertaken, responseCove
 import { longestWaiting, startDeadline, stopDeadline } from './deadlines'
 import { doubtRequests, doubtResponses, noteAnswer } from './doubts'
 import { abandon } from './outcomes'
-import { abandonQueue, missed, unansweredReason } from './pairing'
+import { abandonQueue, hasMissedBytes, unansweredReason } from './pairing'
 import { Position } from './position'
-import { completeAbandoned, conclude, doubt, forgo, reject, settleMatch, uphold } from './proof'
+import { checkContestedEnd, completeAbandoned, conclude, doubt, markContested, reject, settleMatch } from './proof'
 import { appendBody, finishMessage } from './recorder'
 import { HEAD_PART, OPAQUE, SEEK, TO_CLOSE } from './stream-states'
 
@@ -96,7 +96,8 @@ export function damageMessage(stream: MessageStream, reason: i8): void {
 export function cutMessageShort(stream: MessageStream, seq: i32, reason: i8): void {
   const exchange = exchangeOf(stream)
   if (exchange === null) return
-  const isWhole = stream.isResponse && exchange.requestDone && !exchange.abandoned && !missed(connectionOf(stream))
+  const isWhole =
+    stream.isResponse && exchange.requestDone && !exchange.abandoned && !hasMissedBytes(connectionOf(stream))
   const isProven = !exchange.contested && !exchange.unconfirmed
   if (!Settings.incompleteResponses || !isWhole || !isProven) {
     // The client may have left out the body of an upload that was refused, or the close may have cut it off.
@@ -122,7 +123,7 @@ export function losePlace(stream: MessageStream, reason: i8): void {
   const responses = responsesOf(connection)
   const exchange = exchangeOf(responses)
   if (responses.state === TO_CLOSE) abandonToClose(connection, reason)
-  else if (exchange !== null) forgo(exchange, reason)
+  else if (exchange !== null) markContested(exchange, reason)
 }
 
 /**
@@ -164,10 +165,10 @@ export function suspectBody(stream: MessageStream): void {
  */
 export function endMessages(stream: MessageStream, reason: i8): void {
   const connection = connectionOf(stream)
-  abandonOpen(stream, stream.isResponse && missed(connection) ? REASON_GAP : reason)
+  abandonOpen(stream, stream.isResponse && hasMissedBytes(connection) ? REASON_GAP : reason)
   if (!stream.isResponse) return
   settleMatch(connection, reason === REASON_CLOSED)
-  uphold(connection, serverStream(connection).nextSeq)
+  checkContestedEnd(connection, serverStream(connection).nextSeq)
   abandonQueue(connection, reason)
 }
 

@@ -3,10 +3,10 @@
  * how the message's body is read, and applies the rules of the filter that the heads decide.
  *
  *     request head ──▶ resolve a match that waits ──▶ new exchange, queued ──▶ body, or complete
- *     response head ──▶ refute or uphold ──▶ match ──┬─ its exchange ──▶ rules ──▶ in one segment: emitted from there
- *                                                    │                        └─▶ body, to the close, tunnel, or complete
- *                                                    ├─ 1xx: the exchange keeps waiting
- *                                                    └─ none: orphaned, followed to its end
+ *     response head ──▶ settle the response before ──▶ match ──┬─ its exchange ──▶ rules ──▶ in one segment: emitted from there
+ *                                                              │                        └─▶ body, to the close, tunnel, or complete
+ *                                                              ├─ 1xx: the exchange keeps waiting
+ *                                                              └─ none: orphaned, followed to its end
  */
 import * as C from '../counters'
 import { count } from '../counts'
@@ -63,7 +63,7 @@ import {
 import { abandon, emitInPlace, filter } from './outcomes'
 import { abandonQueue, enqueue, match, orphanReason } from './pairing'
 import { Position, seqAt } from './position'
-import { forgo, noteInterim, refute, resolve, uphold } from './proof'
+import { checkContestedEnd, markContested, noteInterim, refute, resolve } from './proof'
 import { announce, beginMessage, finishMessage, identify, isWanted, storeMessage } from './recorder'
 import { responseRule, targetRule } from './rules'
 import { COUNTED, HEAD, SEEK, TO_CLOSE } from './stream-states'
@@ -146,7 +146,7 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   const status = statusOfHead()
   const interim = status < 200 && status !== 101
   refute(connection)
-  uphold(connection, Position.headSeq)
+  checkContestedEnd(connection, Position.headSeq)
   const exchange = match(connection, Position.headSeq, Position.headAck, interim)
   if (interim) {
     count(C.interim)
@@ -174,7 +174,7 @@ function judgeResponse(connection: Connection, exchange: Exchange, status: i32):
   const waited = exchange.requestDone ? responseOf(exchange).startMicros - requestOf(exchange).endMicros : 0
   if (exchange.abandoned) count(C.orphanedTimeout + <usize>exchange.reason * sizeof<f64>())
   else if (waited > Settings.responseTimeoutMicros) abandon(exchange, REASON_TIMEOUT)
-  else if (requestsLost(connection)) forgo(exchange, requestsOf(connection).doubtReason)
+  else if (requestsLost(connection)) markContested(exchange, requestsOf(connection).doubtReason)
   // The client had begun to receive this response when it sent what was read as the request's body.
   if (exchange.headInBody && seqDiff(Position.headSeq, exchange.headInBodyAck) > 0) abandon(exchange, REASON_DOUBTFUL)
   if (exchange.rule !== RULE_NONE) return

@@ -77,7 +77,7 @@ export function abandonQueue(connection: Connection, reason: i8): void {
  */
 export function unansweredReason(connection: Connection, exchange: Exchange, otherwise: i8): i8 {
   const server = serverStream(connection)
-  if (missed(connection)) return REASON_GAP
+  if (hasMissedBytes(connection)) return REASON_GAP
   if (!server.known || seqDiff(exchange.ackLast, server.nextSeq) <= 0) return otherwise
   const doubtReason = responsesOf(connection).doubtReason
   if (connection.responseDoubt && doubtReason !== NO_REASON) return doubtReason
@@ -85,7 +85,7 @@ export function unansweredReason(connection: Connection, exchange: Exchange, oth
 }
 
 /** Whether the client has acknowledged bytes of the server that were not captured, more than a FIN. */
-export function missed(connection: Connection): bool {
+export function hasMissedBytes(connection: Connection): bool {
   return missedBytes(connection) > 1
 }
 

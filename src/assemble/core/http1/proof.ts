@@ -49,7 +49,7 @@ export function conclude(exchange: Exchange): void {
  *
  * @param reason REASON_DOUBTFUL, or why they were lost
  */
-export function forgo(exchange: Exchange, reason: i8): void {
+export function markContested(exchange: Exchange, reason: i8): void {
   exchange.contested = true
   if (reason !== REASON_DOUBTFUL) abandon(exchange, reason)
 }
@@ -66,10 +66,10 @@ export function completeAbandoned(exchange: Exchange, isResponse: bool): void {
 }
 
 /**
- * Another response begins at `seq`, or the stream ends there: right behind the last response, if that was read
- * rightly.
+ * Another response begins at `seq`, or the server's stream ends there. The contested response was read to its real end only if
+ * that is exactly where it seemed to end.
  */
-export function uphold(connection: Connection, seq: i32): void {
+export function checkContestedEnd(connection: Connection, seq: i32): void {
   const exchange = connection.contested
   if (exchange === null) return
   if (responseOf(exchange).endSeq !== seq) {

@@ -24,18 +24,18 @@ import { Direction, Flow, PROTOCOL_OPAQUE, streamOf } from './flow'
 import {
   addFlow,
   closeFlow,
-  elsewhereIsCrowded,
-  idlestElsewhere,
-  leastLikely,
+  flowToEvict,
+  idlestInOtherNetworks,
   oldestClosed,
   oldestOpen,
+  otherNetworksAreFull,
   removeFlow,
   reopenFlow,
   restamp,
   tableIsFull,
 } from './flow-table'
 import { hasDelivered, rememberFormer } from './handshake'
-import { ownerEvictOldest, ownerExpire, ownerIsCrowded, ownerLeastWanted, ownerOpened, ownerRelease } from './owner'
+import { ownerEvictOldest, ownerExpire, ownerFlowToEvict, ownerIsFull, ownerOpened, ownerRelease } from './owner'
 import { freeIdleRareState, rareFlowToEvict, rareStatesAreFull } from './rare-state'
 import { discard, evictHole, expireHole, finishStreams } from './reassembler'
 import { LINGER_MICROS, mayBeReset } from './tuple-reuse'
@@ -91,11 +91,11 @@ function endOpen(proven: bool, interfaceId: i32, how: u8): void {
 }
 
 /**
- * Drops what has been held longest until the next segment surely finds room: of bytes those behind holes first, then
- * waiting messages; of exchanges those of a connection used long ago, or on which one has waited longest.
+ * Makes room for the next segment: evicts connections while records are at their bounds, and while the pool is low drops what is
+ * held behind holes, the oldest hole first, and then messages.
  */
 export function makeRoom(): void {
-  evictCrowded()
+  evictOverBounds()
   while (isLow()) {
     const flow = evictHole()
     if (flow !== null) holeEnded(flow)
@@ -104,11 +104,11 @@ export function makeRoom(): void {
 }
 
 /** Evicts connections until there is room for what one segment, or what is held of one connection, may begin. */
-function evictCrowded(): void {
+function evictOverBounds(): void {
   while (rareStatesAreFull()) evict(rareFlowToEvict())
-  while (ownerIsCrowded()) {
-    let flow = ownerLeastWanted()
-    if (flow === null) flow = leastLikely()
+  while (ownerIsFull()) {
+    let flow = ownerFlowToEvict()
+    if (flow === null) flow = flowToEvict()
     if (flow === null) return
     close(flow, END_EVICTED)
   }
@@ -119,7 +119,7 @@ function holeEnded(flow: Flow): void {
   closeEnded(flow)
   freeIdleRareState(streamOf(flow, 0))
   freeIdleRareState(streamOf(flow, 1))
-  evictCrowded()
+  evictOverBounds()
 }
 
 /**
@@ -174,7 +174,7 @@ export function open(closed: Flow | null, interfaceId: i32): Flow {
     flow = closed
     reopenFlow(flow, interfaceId)
   } else {
-    if (elsewhereIsCrowded()) evict(idlestElsewhere())
+    if (otherNetworksAreFull()) evict(idlestInOtherNetworks())
     if (tableIsFull()) evictLeastLikely()
     flow = addFlow(interfaceId)
   }
@@ -184,7 +184,7 @@ export function open(closed: Flow | null, interfaceId: i32): Flow {
 
 function evictLeastLikely(): void {
   const closed = oldestClosed()
-  const flow = closed === null ? leastLikely() : closed
+  const flow = closed === null ? flowToEvict() : closed
   if (flow !== null) evict(flow)
 }
 

@@ -9,7 +9,7 @@
  * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
  * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
  *
- * At capacity the caller evicts what is least likely to carry another pair: `oldestClosed` first, then `leastLikely`.
+ * At capacity the caller evicts what is least likely to carry another pair: `oldestClosed` first, then `flowToEvict`.
  *
  * Invariants: a flow, open or closed, is in the chain of its bucket and in exactly one list (flow-lists.ts). No two flows have the
  * same ends in the same virtual network.
@@ -115,23 +115,23 @@ export function firstAlike(ip: usize, tcp: usize, domain: i32): usize {
  *
  * @param after the one before, or null
  */
-export function nextElsewhere(after: Flow | null): Flow | null {
+export function nextInOtherNetwork(after: Flow | null): Flow | null {
   let flow = after === null ? firstOfBucket() : after.chain
   while (flow !== null && !sameEnds(flow)) flow = flow.chain
   return flow
 }
 
 /** Whether one of those has to be removed before another flow between the same ends is added. */
-export function elsewhereIsCrowded(): bool {
+export function otherNetworksAreFull(): bool {
   let count: u32 = 0
-  for (let flow = nextElsewhere(null); flow !== null; flow = nextElsewhere(flow)) count++
+  for (let flow = nextInOtherNetwork(null); flow !== null; flow = nextInOtherNetwork(flow)) count++
   return count >= MAX_NETWORKS
 }
 
 /** Of those, the one that has been idle longest. There is one. */
-export function idlestElsewhere(): Flow {
-  let idlest = changetype<Flow>(nextElsewhere(null))
-  for (let flow = nextElsewhere(idlest); flow !== null; flow = nextElsewhere(flow)) {
+export function idlestInOtherNetworks(): Flow {
+  let idlest = changetype<Flow>(nextInOtherNetwork(null))
+  for (let flow = nextInOtherNetwork(idlest); flow !== null; flow = nextInOtherNetwork(flow)) {
     if (flow.lastMicros < idlest.lastMicros) idlest = flow
   }
   return idlest
@@ -215,7 +215,7 @@ export function oldestOpen(proven: bool): Flow | null {
  * The open flow to evict: of those that are not known to carry HTTP/1 the one that has been idle longest, unless these are so
  * few that new connections would not last until their first request. null: there is none.
  */
-export function leastLikely(): Flow | null {
+export function flowToEvict(): Flow | null {
   const proven = oldestOf(PROVEN)
   return unprovenSize() > Table.capacity >> 3 || proven === null ? oldestOf(UNPROVEN) : proven
 }

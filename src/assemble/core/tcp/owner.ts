@@ -11,7 +11,7 @@
  * - `ownerHopLimit`: a packet of a flow with `hopLimitPending`, with its TTL (IPv6: hop limit).
  * - `ownerBegins`: the SYN-ACK is captured after data of the client: both streams' first sequence numbers are known.
  * - `ownerBeginsRequest`: whether bytes begin a request, as far as they show.
- * - `ownerIsCrowded`: more messages wait than are to be remembered. `ownerLeastWanted`: the flow to
+ * - `ownerIsFull`: more messages wait than are to be remembered. `ownerFlowToEvict`: the flow to
  *   evict for them, or null.
  * - `ownerEvictOldest`: the pool is low: drops what has waited longest; false when nothing waits.
  * - `ownerExpire`: packet time has advanced: abandons messages that have waited, or stood still, for too long.
@@ -27,4 +27,4 @@ export {
   ownerOpened,
   ownerRelease,
 } from '../connections'
-export { ownerEvictOldest, ownerExpire, ownerIsCrowded, ownerLeastWanted } from '../eviction'
+export { ownerEvictOldest, ownerExpire, ownerFlowToEvict, ownerIsFull } from '../eviction'

@@ -17,7 +17,7 @@ import { addEarlyReset, isAhead, isDue, isEarly, removeEarlyReset } from './earl
 import { watchEnd } from './fin'
 import { CLIENT_UNKNOWN, Direction, Flow, heldOf, PROTOCOL_OPAQUE, Stream, streamOf } from './flow'
 import { advance, closeEnded, closeReset, makeRoom, open, supersede } from './flow-lifetime'
-import { find, foundDirection, join, nextElsewhere, touch } from './flow-table'
+import { find, foundDirection, join, nextInOtherNetwork, touch } from './flow-table'
 import {
   acceptSynAck,
   beginStream,
@@ -29,7 +29,7 @@ import {
   restartStream,
 } from './handshake'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from './header'
-import { ownerBegins, ownerBeginsRequest, ownerHopLimit, ownerIsCrowded } from './owner'
+import { ownerBegins, ownerBeginsRequest, ownerHopLimit, ownerIsFull } from './owner'
 import { erasePayloadMark, needsNoPayload, notePayload } from './payload-marks'
 import { rareStateOf, rareStatesAreFull } from './rare-state'
 import { markUrgent, reassemble } from './reassembler'
@@ -64,7 +64,7 @@ export function segment(
     return
   }
   advance()
-  if (isLow() || ownerIsCrowded() || rareStatesAreFull()) makeRoom()
+  if (isLow() || ownerIsFull() || rareStatesAreFull()) makeRoom()
   add(C.bytesPayload, <f64>segmentLength())
   const known = find(ip, tcp, domain, network, hash)
   Segment.direction = foundDirection()
@@ -108,7 +108,7 @@ function hopLimitOf(ip: usize): u8 {
  * bridge, a VLAN interface or a tunnel's end shows each packet once with its tag and once without.
  */
 function findTwin(): Flow | null {
-  for (let flow = nextElsewhere(null); flow !== null; flow = nextElsewhere(flow)) {
+  for (let flow = nextInOtherNetwork(null); flow !== null; flow = nextInOtherNetwork(flow)) {
     if (!continuesNumbers(flow)) continue
     join(flow)
     return flow

@@ -33,6 +33,7 @@ import {
   overdueOpen,
 } from '../../../../src/assemble/core/http1/open-messages'
 import {
+  checkContestedEnd,
   completeAbandoned,
   conclude,
   doubt,
@@ -40,7 +41,6 @@ import {
   reject,
   resolve,
   settleMatch,
-  uphold,
 } from '../../../../src/assemble/core/http1/proof'
 import { openLists } from '../../../../src/assemble/core/memory/list'
 import { Region } from '../../../../src/assemble/core/memory/regions'
@@ -49,6 +49,7 @@ import { Flow } from '../../../../src/assemble/core/tcp/flow'
 
 export {
   beginProgress,
+  checkContestedEnd,
   completeAbandoned,
   conclude,
   doubt,
@@ -67,7 +68,6 @@ export {
   settleMatch,
   startDeadline,
   stopDeadline,
-  uphold,
 }
 
 export const NOT_CHUNKED: i32 = <i32>MALFORMED

@@ -26,9 +26,9 @@ export declare function ownerBeginsRequest(at: usize, end: usize): bool
 /** The flow is over: frees what is kept for it. Called once per flow. */
 export declare function ownerRelease(flow: Flow): void
 /** More messages are pending than the limit permits: connections must be evicted. */
-export declare function ownerIsCrowded(): bool
+export declare function ownerIsFull(): bool
 /** The flow to evict when there are too many messages, or null. */
-export declare function ownerLeastWanted(): Flow | null
+export declare function ownerFlowToEvict(): Flow | null
 /**
  * The pool is nearly full, and nothing is held behind holes: drops what has waited longest. @returns false if nothing
  * waits
