@@ -35,12 +35,12 @@ export class AssembleLoop {
   readonly #mail: Mailbox<ToAssembler>
   readonly #handle = (message: ToAssembler): void => this.#apply(message)
 
-  /** @param bell the slot's own, on which the loop waits for room in the pair ring */
   private constructor(
     task: AssembleTask,
     selector: PairSelector | null,
     post: (message: FromAssembler) => void,
     bell: Doorbell,
+    restingBytes: number | undefined,
   ) {
     this.#task = task
     this.#control = new Control(task.control)
@@ -52,7 +52,7 @@ export class AssembleLoop {
     this.#marks = task.marks.map((shared) => new OpaqueMarks(shared))
     // Those of an assembler that has failed: this one knows none of its flows.
     for (const marks of this.#marks) marks.clear()
-    const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
+    const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : restingBytes
     this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     useProgram(task.program)
@@ -65,9 +65,20 @@ export class AssembleLoop {
     this.#assembler.setAddresses(task.addresses)
   }
 
-  /** Opens the rings and posts that it is ready. @throws InterceptorError for a selection that cannot be parsed */
-  static async open(task: AssembleTask, post: (message: FromAssembler) => void, bell: Doorbell): Promise<AssembleLoop> {
-    return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell)
+  /**
+   * Opens the rings and posts that it is ready.
+   *
+   * @param bell the slot's own, on which the loop waits for room in the pair ring
+   * @param restingBytes of the pair ring of a file, as in RingProducer
+   * @throws InterceptorError for a selection that cannot be parsed
+   */
+  static async open(
+    task: AssembleTask,
+    post: (message: FromAssembler) => void,
+    bell: Doorbell,
+    restingBytes?: number,
+  ): Promise<AssembleLoop> {
+    return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell, restingBytes)
   }
 
   /** Whether `pass` has something to do. */

@@ -19,19 +19,28 @@ import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
+/** A thread that other stages share. */
+export interface CaptureThread extends Pick<FileContext, 'afterRead'> {
+  /** The worker's own, on which it waits for room in a ring. */
+  bell: Doorbell
+  /** Of the rings, as in RingProducer. */
+  restingBytes: number
+}
+
 /**
  * @param port receives the main thread's messages, which only exist for packet sockets
- * @param bell the worker's own, on which it waits for room in a ring
+ * @param thread what a thread that other stages share adds; null: the stage has one of its own
  * @throws any bug's exception: the thread ends, its rings stay open, and the supervisor replaces it
  */
 export async function runCapture(
   data: CaptureWorkerData,
   port: MessagePort,
   post: (message: FromWorker) => void,
-  bell = new Doorbell(data.ownBell),
+  thread: CaptureThread | null = null,
 ): Promise<void> {
   const control = new Control(data.control)
-  const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
+  const bell = thread?.bell ?? new Doorbell(data.ownBell)
+  const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : thread?.restingBytes
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]), resting))
   const sink = new Intake({
     rings,
@@ -49,7 +58,8 @@ export async function runCapture(
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
-    await runSource(data, port, { sink, control, bell, post, warmUp })
+    const afterRead = thread?.afterRead ?? (() => null)
+    await runSource(data, port, { sink, control, bell, post, afterRead, warmUp })
   } catch (error) {
     if (!(error instanceof InterceptorError)) throw error
     outcome = { t: 'failed', ...failureOf(error) }

@@ -94,7 +94,8 @@ export class Shipper {
     this.#dropLog.close()
     const { obstacle, end: ended } = sink
     const beating = setInterval(() => control.beat(), BEAT_MS)
-    await Promise.all([sink.close(), this.#parts.tap?.close()])
+    const isPatient = (): boolean => this.#waits && control.running
+    await Promise.all([sink.close(isPatient), this.#parts.tap?.close()])
     clearInterval(beating)
     this.#publish(shipClock())
     return { failure: failureOf(ended, obstacle, this.#lost) ?? failureOf(sink.end, null, 0) }
@@ -137,13 +138,13 @@ export class Shipper {
   }
 
   #readRings(nowMs: number): number {
-    const { rings, sink, tap, whenFull, bufferBytes, ledger } = this.#parts
+    const { rings, sink, tap, bufferBytes, ledger } = this.#parts
     const viewer = tap?.hasReaders === true ? tap : null
     let bytesRead = 0
     this.#paused = false
     for (const ring of rings) {
       const full = this.#queue.byteCount + sink.byteCount >= bufferBytes
-      this.#paused = full && whenFull === 'wait' && !sink.down && !this.#discarding
+      this.#paused = full && this.#waits && !sink.down && !this.#discarding
       if (this.#paused) break
       const before = this.#queue.pairs
       bytesRead += this.#queue.read(ring, MAX_READ_BYTES, nowMs, viewer)
@@ -162,10 +163,11 @@ export class Shipper {
 
   /** Drops the oldest pairs first: those in the sink are older than those in the queue. */
   #enforceBounds(nowMs: number): void {
-    const { sink, maxAgeMs, bufferBytes, whenFull } = this.#parts
+    const { sink, maxAgeMs, bufferBytes } = this.#parts
     this.#dropLog.check(nowMs)
+    if (this.#waits && sink.awaitsReader) return
     this.#drop('maxAge', sink.dropOlder(maxAgeMs, nowMs) + this.#queue.dropOlder(maxAgeMs, nowMs), nowMs)
-    if (whenFull === 'wait' && !sink.down) return
+    if (this.#waits && !sink.down) return
     if (this.#queue.byteCount + sink.byteCount <= bufferBytes) return
     const fromSink = sink.dropOver(Math.max(0, bufferBytes - this.#queue.byteCount))
     const fromQueue = this.#queue.dropOver(Math.max(0, bufferBytes - sink.byteCount))
@@ -200,6 +202,7 @@ export class Shipper {
     if (ended && held === 0) return true
     if (this.#discarding) return nowMs > this.#hardEndMs
     this.#noteProgress(held, nowMs)
+    if (this.#waits && sink.awaitsReader && this.#drainSinceMs === null) return false
     const since = this.#drainSinceMs ?? (ended ? Math.max(this.#inputEndedMs ?? 0, this.#progressMs) : nowMs)
     if (nowMs - since > shutdownTimeoutMs) this.#giveUp(held)
     return false
@@ -225,8 +228,8 @@ export class Shipper {
    * command, or the sink has something due.
    */
   async #pause(bytesRead: number, nowMs: number): Promise<void> {
-    const { bell, sink, control, whenFull } = this.#parts
-    const isLive = whenFull === 'drop'
+    const { bell, sink, control } = this.#parts
+    const isLive = !this.#waits
     if (bytesRead >= BUSY_BYTES && !(isLive && this.#empty)) return new Promise((resolve) => setImmediate(resolve))
     if (bytesRead > 0) {
       const napMs = isLive ? Math.min(LIVE_NAP_MS, Math.max(NAP_MS, sink.nextDueMs - nowMs)) : NAP_MS
@@ -241,6 +244,11 @@ export class Shipper {
     const { rings } = this.#parts
     if (!this.#paused && !this.#empty) return true
     return this.#inputEndedMs === null && rings.every((ring) => ring.finished)
+  }
+
+  /** Whether input waits for the output, as that of files does. */
+  get #waits(): boolean {
+    return this.#parts.whenFull === 'wait'
   }
 
   get #empty(): boolean {

@@ -19,6 +19,8 @@ export interface Sink {
   readonly byteCount: number
   /** True while the output is unreachable: the bounds of the buffer then apply to input that could wait, too. */
   readonly down: boolean
+  /** Whether its reader does not read now. It may read again at any time, so file input is not dropped meanwhile. */
+  readonly awaitsReader: boolean
   /** When the oldest of these pairs arrived; Infinity while there is none. */
   readonly oldestMs: number
   /** Whether the last attempt to write to the output succeeded; null: there was none yet. */
@@ -39,8 +41,12 @@ export interface Sink {
   dropOver(maxBytes: number): number
   /** Drops all held pairs. @returns how many */
   discard(): number
-  /** Ends the output: writes a format's closing bracket, closes connections. Called once, last. Never rejects. */
-  close(): Promise<void>
+  /**
+   * Ends the output: writes a format's closing bracket, closes connections. Called once, last. Never rejects.
+   *
+   * @param isPatient whether to wait for a reader that does not read now
+   */
+  close(isPatient: () => boolean): Promise<void>
 }
 
 /** What the shipper passes to a sink. */

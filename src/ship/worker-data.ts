@@ -27,7 +27,8 @@ export interface ShipWorkerData {
   bufferBytes: number
   maxAgeMs: number
   /**
-   * After the end of the input, how long the output may make no progress; after COMMAND_DRAIN, how long it may work.
+   * After the end of the input, how long the output may make no progress; after COMMAND_DRAIN, how long it may work. Where input
+   * waits, a reader that does not read is waited for until COMMAND_DRAIN.
    */
   shutdownTimeoutMs: number
   sink: SinkSpec

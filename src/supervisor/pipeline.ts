@@ -10,6 +10,7 @@ import { RunLedger } from '../ledger/run-ledger.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import type { FromWorker } from '../thread/messages.ts'
+import type { Arrangement } from './arrangement.ts'
 import type { Shedding } from './cpu/shedding.ts'
 import { openInput } from './input.ts'
 import { observe } from './observe.ts'
@@ -36,10 +37,15 @@ export function startPipeline(options: PipelineOptions): TargetPipeline {
 }
 
 /** Loads what starts the stages. */
-async function stagesFor(isSmall: boolean): Promise<Stages> {
-  return isSmall
-    ? new (await import('./workers/one-thread.ts')).OneThread()
-    : (await import('./workers/threads.ts')).threads
+async function stagesFor(arrangement: Arrangement): Promise<Stages> {
+  switch (arrangement) {
+    case 'main':
+      return new (await import('./workers/one-thread.ts')).OneThread()
+    case 'read':
+      return new (await import('./workers/read-thread.ts')).ReadThread()
+    case 'each':
+      return (await import('./workers/threads.ts')).threads
+  }
 }
 
 /** Loads what is needed once the input is open. */
@@ -145,8 +151,7 @@ class Pipeline implements TargetPipeline {
   async #work(input: OpenInput, parts: RunParts): Promise<void> {
     const plan = parts.planRun(this.#options, interfacesOf(input))
     const waits = plan.whenFull === 'wait'
-    const isSmall = parts.isSmallRun(this.#options, plan)
-    const stages = await stagesFor(isSmall)
+    const stages = await stagesFor(parts.arrange(this.#options, plan))
     if (this.#end.isStopping) return
     const workers = this.#newWorkers(input, plan, stages, parts)
     this.#workers = workers
@@ -161,8 +166,8 @@ class Pipeline implements TargetPipeline {
     const assembled = workers.startAssemblers().then((ends) => this.#assemblersEnded(ends, waits))
     await shipping
     if (this.#end.hasFailed) return
-    // The reader of a file starts at the same time, except where it would keep the assemblers from starting.
-    if (!waits || isSmall) await workers.assemblersReady()
+    // Only then: the reader of a file would keep an assembler in its thread from starting.
+    await workers.assemblersReady()
     await this.#capture(input, workers)
     workers.sourcesGiven()
     if (!waits) this.#startShedding(workers, parts)

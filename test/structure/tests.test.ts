@@ -44,6 +44,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'cli/kafka': 'the commands that use Kafka',
   'cli/log-secrets': 'no log line holds captured content',
   'cli/missing-system': 'commands without descriptors or /proc',
+  'cli/slow-ends': 'inputs and outputs of `read` that are large, endless or slow',
   'cli/usage': 'options and errors of every command',
   'discovery/kubernetes/kwok': 'the watch of pods, with kubelets that kwok simulates',
   'discovery/kubernetes/many-pods': 'the watch of pods, in a cluster of thousands',

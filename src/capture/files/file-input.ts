@@ -38,6 +38,8 @@ export interface FileContext {
   /** This thread's doorbell, rung when the command changed. */
   bell: Doorbell
   post(message: FromWorker): void
+  /** To be called after each read: runs the other stages of the thread. @returns when to continue; null: at once */
+  afterRead(): Promise<void> | null
 }
 
 export class FileInput implements FormatHost {
@@ -87,7 +89,7 @@ export class FileInput implements FormatHost {
     if (stats.isDirectory())
       throw runtimeError(`${this.#path} is a directory`, { hint: 'Name the capture files in it.' })
     if (stats.isFile() && !startsAsGzip(fd)) {
-      this.#readBlocking(fd, follow)
+      await this.#readBlocking(fd, follow)
       if (this.#path !== STDIN) closeSync(fd)
     } else await this.#readStream(openStream(fd, stats))
     this.sink.flush()
@@ -103,7 +105,7 @@ export class FileInput implements FormatHost {
     }
   }
 
-  #readBlocking(fd: number, follow: boolean): void {
+  async #readBlocking(fd: number, follow: boolean): Promise<void> {
     const { control, bell } = this.#context
     const { window } = this.#reader
     while (control.running) {
@@ -115,6 +117,9 @@ export class FileInput implements FormatHost {
         this.#reader.advance()
         if (this.#reader.isNotACapture) return
         this.sink.flush()
+        const pause = this.#context.afterRead()
+        // Without one there is nothing to wait for: each `await` costs as much as a pair.
+        if (pause !== null) await pause
       } else if (follow) bell.wait(FOLLOW_MS, this.#commanded)
       else {
         this.#reader.end()
@@ -155,6 +160,7 @@ export class FileInput implements FormatHost {
       if (gunzip === null) this.#reader.push(bytes)
       else if (!(await this.#unzip(gunzip, bytes))) return
       this.sink.flush()
+      await this.#context.afterRead()
       if (this.#commanded() || this.#reader.isNotACapture) return
     }
     if (head.length < 2) this.#reader.push(head)

@@ -55,6 +55,7 @@ export interface KafkaSinkParts {
 }
 
 export class KafkaSink implements Sink {
+  readonly awaitsReader = false
   readonly end = null
   readonly obstacle = null
   readonly #spec: KafkaSinkSpec

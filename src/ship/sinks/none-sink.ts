@@ -14,10 +14,15 @@ export class NoneSink extends UnbufferedSink {
 
   pump(queue: PairQueue): void {
     const { limit, ledger } = this.#context
-    while (ledger.shippedPairs < limit && queue.front()) {
+    const most = limit - ledger.shippedPairs
+    let pairs = 0
+    let bytes = 0
+    for (; pairs < most && queue.front(); pairs += 1) {
+      bytes += queue.length
       queue.pop()
-      queue.settle()
-      ledger.shipped(1, queue.length)
     }
+    if (pairs === 0) return
+    queue.settle()
+    ledger.shipped(pairs, bytes)
   }
 }

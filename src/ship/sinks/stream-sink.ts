@@ -19,7 +19,7 @@ const TICK_MS = 100
 /** Pauses before the next attempt: for a slow reader, and after an error. */
 const SLOW_READER_MS = 10
 const RETRY_MS = 1_000
-/** How long closing waits for a slow reader. */
+/** How long closing waits for a slow reader, unless it is patient. */
 const CLOSE_MS = 1_000
 
 const SUSPECT = new Error('the shipper failed while it formatted this pair')
@@ -39,6 +39,7 @@ export class StreamSink implements Sink {
   pairs = 0
   readonly byteCount = 0
   down = false
+  awaitsReader = false
   reachable: boolean | null = null
   /** Pairs leave the queue only to be written, so none of them ages here. */
   readonly oldestMs = Infinity
@@ -113,16 +114,17 @@ export class StreamSink implements Sink {
     return lost
   }
 
-  async close(): Promise<void> {
+  async close(isPatient: () => boolean): Promise<void> {
     const { output, format } = this.#options
     const deadline = performance.now() + CLOSE_MS
+    const waits = (): boolean => performance.now() < deadline || isPatient()
     const opened = output.open()
-    await this.#flush(deadline)
+    await this.#flush(waits)
     if (output.pending > 0) this.#cut()
     const isCut = this.#cutFrom !== null
     const mayEnd = isCut ? this.#cutFrom === 'file' : this.end === null && opened === 'ok'
     if (mayEnd && this.#begin(0)) output.write(format.end())
-    await this.#flush(deadline)
+    await this.#flush(waits)
     const isComplete = !this.down && !isCut && output.pending === 0
     output.close()
     if (this.end !== null) return
@@ -138,9 +140,9 @@ export class StreamSink implements Sink {
   }
 
   /** Writes what is pending, unless the output has failed. */
-  async #flush(deadline: number): Promise<void> {
+  async #flush(waits: () => boolean): Promise<void> {
     const { output } = this.#options
-    while (this.end === null && output.flush() === 'later' && performance.now() < deadline) {
+    while (this.end === null && output.flush() === 'later' && waits()) {
       await new Promise((resolve) => setTimeout(resolve, SLOW_READER_MS))
     }
   }
@@ -212,6 +214,7 @@ export class StreamSink implements Sink {
       if (this.down) this.#options.log.info('the output accepts pairs again')
       if (this.down || this.#options.output.written > 0) this.reachable = true
       this.down = false
+      this.awaitsReader = false
       this.obstacle = null
       return true
     }
@@ -224,6 +227,7 @@ export class StreamSink implements Sink {
   #wait(nowMs: number): void {
     const { name, isOpen } = this.#options.output
     this.#retryMs = nowMs + SLOW_READER_MS
+    this.awaitsReader = isOpen
     this.obstacle = isOpen ? `the reader of ${name} does not read` : `${name} has no reader`
   }
 

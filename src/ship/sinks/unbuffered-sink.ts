@@ -7,6 +7,7 @@ export abstract class UnbufferedSink implements Sink {
   readonly obstacle = null
   readonly byteCount = 0
   readonly down = false
+  readonly awaitsReader = false
   readonly oldestMs = Infinity
   readonly reachable = true
   readonly end = null

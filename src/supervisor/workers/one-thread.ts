@@ -1,9 +1,11 @@
 /**
- * Every stage in the main thread, for small files: starting threads would cost more than the work (bench/README.md).
+ * Stages in the thread that creates this, because starting threads and waking them costs as much as the work (bench/README.md): all
+ * of them in the main thread, or the first two in a thread of their own (read-thread.ts). See arrangement.ts.
  *
- * The stages are those that run in threads, with the same rings. The capture stage reads its files without a pause; the others
- * alternate on the event loop. A stage that waits for room in a ring makes the next one read it.
+ * The stages are those that have a thread each, with the same rings. After each read of a file the capture stage lets the others
+ * process what it has read. A stage that waits for room in a ring makes the next one read it.
  */
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import { AssembleLoop } from '../../assemble/assemble-loop.ts'
 import type { AssembleTask, FromAssembler, KnownInterface } from '../../assemble/worker-data.ts'
@@ -13,24 +15,39 @@ import { failureOf } from '../../errors.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
 import { runShipper } from '../../ship/run.ts'
 import type { ShipWorkerData } from '../../ship/worker-data.ts'
+import { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import type { OnMessage, Stages } from './stages.ts'
 import { Lifecycle, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
 
 /** The longest time that an idle assembler waits for its doorbell. */
 const IDLE_MS = 500
-/** Pause of a stage that waits for room, while the next one cannot make any. */
+/** Pause of a stage that waits for room, while the next one in its thread cannot make any. */
 const SLOW_MS = 1
+/** How long files are read before the thread obeys signals and timers. */
+const TURN_MS = 20
+/** Pause of the capture stage while the assembler is being replaced. */
+const REPLACING_MS = 20
+/** A ring whose both ends are in one thread is emptied all the time, and this much of it stays in the core's cache. */
+const RESTING_BYTES = 256 * 1024
 
 /** One run's stages. It starts one worker of each kind at a time. */
 export class OneThread implements Stages {
-  #runAssembler: () => void = notStarted
-  #runShipper: () => void = notStarted
+  /** Processes all frames in the rings; null: no assembler runs. */
+  #assembler: (() => void) | null = null
+  /** Processes the pairs in the rings; null: another thread does. */
+  #shipper: (() => void) | null = null
+  #turnEndMs = 0
 
   capture(data: CaptureWorkerData, onMessage: OnMessage): WorkerRun {
     const { port1, port2 } = new MessageChannel()
-    const bell = new DemandBell(data.ownBell, () => this.#runAssembler())
-    return workerRun(onMessage, (post) => runCapture(data, port2, post, bell), {
+    const control = new Control(data.control)
+    const thread = {
+      bell: new DemandBell(data.ownBell, () => this.#runAssembler()),
+      restingBytes: RESTING_BYTES,
+      afterRead: () => this.#afterRead(control),
+    }
+    return workerRun(onMessage, (post) => runCapture(data, port2, post, thread), {
       post: (message) => port1.postMessage(message),
       end: () => port1.close(),
     })
@@ -38,62 +55,107 @@ export class OneThread implements Stages {
 
   assemble(task: Omit<AssembleTask, 'port'>, onInterface: (known: KnownInterface) => void): WorkerRun {
     const { port1, port2 } = new MessageChannel()
+    return {
+      ...this.assembleFrom({ ...task, port: port2 }, onInterface),
+      post: (message) => port1.postMessage(message),
+    }
+  }
+
+  /** As `assemble`, for messages that arrive at the task's own port. */
+  assembleFrom(task: AssembleTask, onInterface: (known: KnownInterface) => void): WorkerRun {
     const announce = (message: FromAssembler): void => {
       if (message.t === 'interface') onInterface({ id: message.id, info: message.info })
     }
+    const failures: unknown[] = []
     const work = async (post: (message: FromWorker) => void): Promise<void> => {
       const bell = new DemandBell(task.ownBell, () => this.#runShipper())
-      const loop = await AssembleLoop.open({ ...task, port: port2 }, announce, bell)
-      this.#runAssembler = () => loop.pass()
+      const restingBytes = this.#shipper === null ? undefined : RESTING_BYTES
+      const loop = await AssembleLoop.open(task, announce, bell, restingBytes)
+      this.#assembler = () => {
+        try {
+          for (let worked = true; worked; ) worked = loop.pass() === 'worked'
+        } catch (error) {
+          // Not the caller's failure: the capture stage waits until this one is replaced.
+          this.#assembler = null
+          failures.push(error)
+          bell.ring()
+        }
+      }
       // After the function above is set: a capture stage that waits calls it.
       post({ t: 'ready' })
       for (let pass = loop.pass(); pass !== 'ended'; pass = loop.pass()) {
         if (pass === 'idle') await bell.waitAsync(IDLE_MS, loop.ready)
+        if (failures.length > 0) throw failures[0]
       }
       loop.end()
       post({ t: 'done' })
     }
     return workerRun(() => {}, work, {
-      post: (message) => port1.postMessage(message),
+      post: () => {},
       end: () => {
-        this.#runAssembler = notStarted
-        port1.close()
+        this.#assembler = null
+        task.port.close()
       },
     })
   }
 
   ship(data: ShipWorkerData, onMessage: OnMessage): WorkerRun {
+    this.#shipper = notRunning
     const work = (post: (message: FromWorker) => void): Promise<void> =>
       runShipper(data, post, (shipper) => {
-        this.#runShipper = () => shipper.step()
+        this.#shipper = () => shipper.step()
       })
     return workerRun(onMessage, work, {
       post: () => {},
       end: () => {
-        this.#runShipper = notStarted
+        this.#shipper = notRunning
       },
     })
+  }
+
+  /** @returns as CaptureThread.afterRead */
+  #afterRead(control: Control): Promise<void> | null {
+    this.#assembler?.()
+    this.#shipper?.()
+    return this.#assembler !== null && performance.now() < this.#turnEndMs ? null : this.#turn(control)
+  }
+
+  async #turn(control: Control): Promise<void> {
+    await setImmediate()
+    while (this.#assembler === null && control.running) await sleep(REPLACING_MS)
+    this.#turnEndMs = performance.now() + TURN_MS
+  }
+
+  #runAssembler(): boolean {
+    if (this.#assembler === null) notRunning()
+    this.#assembler()
+    return true
+  }
+
+  #runShipper(): boolean {
+    this.#shipper?.()
+    return this.#shipper !== null
   }
 }
 
 /** The doorbell of a stage that waits for room. Nothing else runs while it waits, so waiting runs the next stage. */
 class DemandBell extends Doorbell {
-  readonly #runNext: () => void
+  readonly #runNext: () => boolean
 
-  constructor(shared: SharedArrayBuffer, runNext: () => void) {
+  /** @param runNext returns false where another thread runs the next stage, and rings */
+  constructor(shared: SharedArrayBuffer, runNext: () => boolean) {
     super(shared)
     this.#runNext = runNext
   }
 
-  override wait(_timeoutMs: number, ready: () => boolean): void {
+  override wait(timeoutMs: number, ready: () => boolean): void {
     if (ready()) return
-    this.#runNext()
     // A slow output accepts nothing for a while.
-    super.wait(SLOW_MS, ready)
+    super.wait(this.#runNext() ? SLOW_MS : timeoutMs, ready)
   }
 }
 
-function notStarted(): never {
+function notRunning(): never {
   throw new Error('the next stage does not run')
 }
 

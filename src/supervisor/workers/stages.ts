@@ -1,4 +1,4 @@
-/** Where the stages of a run work: in a thread each, or for small files in the main thread. */
+/** Where the stages of a run work: see arrangement.ts. */
 import type { AssembleTask, KnownInterface } from '../../assemble/worker-data.ts'
 import type { CaptureWorkerData } from '../../capture/worker-data.ts'
 import type { ShipWorkerData } from '../../ship/worker-data.ts'

@@ -32,7 +32,7 @@ class Rig {
     const { control } = this
     const bell = new Doorbell(Doorbell.allocate())
     const post = (message: FromWorker): void => void this.messages.push(message)
-    this.input = new FileInput(path, { sink, control, bell, post }, (...names) => {
+    this.input = new FileInput(path, { sink, control, bell, post, afterRead: () => null }, (...names) => {
       this.named.push(names)
       return 0
     })

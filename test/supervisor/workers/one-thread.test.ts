@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { AssembleLoop } from '../../../src/assemble/assemble-loop.ts'
 import { compileProgram } from '../../../src/assemble/host/program.ts'
 import { defaultConfig } from '../../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../../src/ledger/counters.ts'
@@ -79,13 +80,57 @@ describe('one thread: selection', () => {
     assert.deepEqual(alone.outcome.ledger, threaded.outcome.ledger)
   })
 
-  test('larger files, and those that may grow, do not use it', async (t) => {
+  test('larger files use it if no pair is written; otherwise the shipper has a thread, and the ledger is the same', async (t) => {
     const zipped = captureFile('zipped.pcap.gz', 15, (bytes) => gzipSync(bytes, { level: 0 }))
     for (const path of [captureFile('large.pcap', 100), zipped]) {
-      assert.equal((await run(t, optionsOf(path))).threads, 3)
+      const alone = await run(t, optionsOf(path))
+      assert.equal(alone.threads, 0)
+      const written = await run(t, writing(optionsOf(path)))
+      assert.equal(written.threads, 2)
+      assert.deepEqual({ ...written.outcome.ledger, bytes: null }, { ...alone.outcome.ledger, bytes: null })
     }
   })
+
+  test('an assembler that fails is replaced, and the file is read to its end', async (t) => {
+    const { pass } = AssembleLoop.prototype
+    let passes = 0
+    t.mock.method(AssembleLoop.prototype, 'pass', function (this: AssembleLoop) {
+      passes += 1
+      if (passes === 5) throw new Error('thrown by the test')
+      return pass.call(this)
+    })
+    const path = captureFile('failing.pcap', 100)
+    const outcome = await startPipeline(optionsOf(path)).done
+    assertLaws(outcome.ledger)
+    assert.match(outcome.failure?.message ?? '', /pairs may be missing/)
+    assert.equal(
+      count(outcome.ledger, 'frames.seen'),
+      count((await run(t, optionsOf(path))).outcome.ledger, 'frames.seen'),
+    )
+  })
+
+  test('the main thread obeys a stop while it reads', async () => {
+    const path = captureFile('stopped.pcap', 400)
+    const whole = await startPipeline(optionsOf(path)).done
+    const timer = new Promise((resolve) => setTimeout(resolve, 1))
+    const run = startPipeline({
+      ...optionsOf(path, path, path, path),
+      onProgress: () => void timer.then(() => run.drain()),
+    })
+    const { ledger } = await run.done
+    assertLaws(ledger)
+    assert.ok(count(ledger, 'frames.seen') < 4 * count(whole.ledger, 'frames.seen'))
+  })
 })
+
+function writing(options: PipelineOptions): PipelineOptions {
+  const { config, output } = options
+  return {
+    ...options,
+    config: { ...config, ship: { ...config.ship, sink: 'file' } },
+    output: { ...output, format: 'ndjson', file: '/dev/null' },
+  }
+}
 
 /** The three stages with rings that hold a fraction of the file. */
 class Rig {

@@ -1,21 +1,33 @@
-/** Which runs are so small that threads would cost more than the work. */
+/** Which stages of a run share a thread: each thread costs its start, and each ring between two of them wake-ups (bench/README.md). */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { isGzip } from '../capture/files/gunzip.ts'
 import type { PipelineOptions } from './options.ts'
 import type { Plan } from './plan.ts'
 
-/** The main thread obeys no signal while it reads this much: a fifth of a second. */
+/**
+ * - `main`: all in the main thread. The output must not block it.
+ * - `read`: a thread reads and assembles, another one ships: formatting pairs costs about as much as finding them.
+ * - `each`: a thread for each worker.
+ */
+export type Arrangement = 'main' | 'read' | 'each'
+
+/** All pairs of files up to this size fit into the rings and the buffer, so that a slow output delays nothing else. */
 const SMALL_BYTES = 1024 * 1024
 /** What gzipped captures of text usually become. */
 const GZIP_FACTOR = 8
 const STDOUT = 1
 
-/** Whether the run reads small files to their end, and its output cannot block the thread. */
-export function isSmallRun({ input }: PipelineOptions, { assemblers, sink }: Plan): boolean {
-  if (input.kind !== 'files' || input.follow || assemblers > 1) return false
-  if (sink.kind !== 'none' && !(sink.kind === 'stream' && neverBlocks(sink.path))) return false
+/** Followed files are treated as live capture: a worker that fails is replaced whatever it was doing. */
+export function arrange({ input }: PipelineOptions, { assemblers, sink }: Plan): Arrangement {
+  if (input.kind !== 'files' || input.follow || assemblers > 1) return 'each'
+  if (sink.kind === 'none') return 'main'
+  const isQuick = sink.kind === 'stream' && neverBlocks(sink.path) && areSmall(input.paths)
+  return isQuick ? 'main' : 'read'
+}
+
+function areSmall(paths: readonly string[]): boolean {
   let bytes = 0
-  for (const path of input.paths) {
+  for (const path of paths) {
     if (bytes <= SMALL_BYTES) bytes += captureBytes(path)
   }
   return bytes <= SMALL_BYTES
