@@ -23,8 +23,8 @@ const MAX_READ_BYTES = 1024 * 1024
 /** After an iteration that read less, the loop sleeps for NAP_MS, so that pairs gather. */
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
-/** The same in live capture, once the rings are empty: meanwhile the fastest burst fills a third of a ring's resting part. */
-const LIVE_NAP_MS = 4
+/** The same in live capture, once the rings are empty: meanwhile the fastest burst does not fill a ring's resting part. */
+const LIVE_NAP_MS = 10
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */

@@ -138,7 +138,9 @@ suite('kafka: outages of a real broker', { skip: needsKafka() }, () => {
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
     await gate.close()
-    await until('pairs are dropped', () => run.counter('droppedBufferBytes') > 500)
+    // Connecting may have taken so long that some were dropped.
+    const before = run.counter('droppedBufferBytes')
+    await until('pairs are dropped', () => run.counter('droppedBufferBytes') > before + 500)
     await gate.open()
     await until('Kafka is back', () => isBack(run), RECOVERY_MS)
     const count = await stop()

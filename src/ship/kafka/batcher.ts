@@ -20,6 +20,11 @@ const AGE_SHARE = 16
  * kernel ring, and waiting for the next burst fills a batch little.
  */
 const QUIET_SHARE = 5
+/**
+ * An open batch joins the request of another one from this share of its bytes or of its linger time on: a request costs
+ * more CPU than a batch, and partitions fill alike.
+ */
+const JOIN_SHARE = 2
 
 /** One partition. The sender owns `leader`, `retryAtMs` and `attempts`. */
 export interface Partition {
@@ -146,12 +151,16 @@ export class Batcher {
     return { sendable, stalledGrowth }
   }
 
-  /** Marks the batch to send now as in flight and returns it; null when none is due, or one is already in flight. */
-  next(partition: Partition, nowMs: number): RecordBatch | null {
+  /**
+   * Marks the batch to send now as in flight and returns it; null when none is due, or one is already in flight.
+   *
+   * @param joins whether another batch is being sent to the same broker
+   */
+  next(partition: Partition, nowMs: number, joins = false): RecordBatch | null {
     if (partition.inFlight !== null || partition.retryAtMs > nowMs) return null
     const sealed = partition.sealed.shift()
     if (sealed !== undefined) partition.inFlight = sealed
-    else if (partition.open !== null && this.#isDue(partition.open, nowMs)) {
+    else if (partition.open !== null && this.#isDue(partition.open, nowMs, joins)) {
       partition.inFlight = partition.open
       partition.open = null
     }
@@ -266,8 +275,11 @@ export class Batcher {
     return Math.min(batch.oldestMs + lingerMs, this.#newestMs + Math.ceil(lingerMs / QUIET_SHARE))
   }
 
-  #isDue(batch: RecordBatch, nowMs: number): boolean {
-    return batch.count > 0 && this.#dueMs(batch) <= nowMs
+  #isDue(batch: RecordBatch, nowMs: number, joins: boolean): boolean {
+    if (batch.count === 0) return false
+    if (this.#dueMs(batch) <= nowMs) return true
+    const { lingerMs } = this.#options
+    return joins && (batch.size * JOIN_SHARE >= this.batchBytes || (nowMs - batch.oldestMs) * JOIN_SHARE >= lingerMs)
   }
 
   #oldestPartition(): Partition | null {

@@ -190,6 +190,10 @@ export class KafkaSink implements Sink {
       if (partitions === undefined) byLeader.set(partition.leader, [partition])
       else partitions.push(partition)
     }
+    for (const partition of this.#batcher.partitions) {
+      const partitions = byLeader.get(partition.leader)
+      if (partitions !== undefined && this.#batcher.next(partition, nowMs, true) !== null) partitions.push(partition)
+    }
     for (const [leader, partitions] of byLeader) void this.#send(leader, partitions)
     this.#nextDueMs = Math.min(this.#batcher.nextDueMs(), this.#cluster.nextDueMs)
   }

@@ -77,6 +77,36 @@ test('batcher: a batch is due after the linger time even if pairs keep arriving'
   assert.equal(batcher.next(batcher.partitions[0], 150)?.count, 10)
 })
 
+test('batcher: an open batch joins a request once it is half full or has waited for half of the linger time', () => {
+  const batcher = makeBatcher()
+  const [partition, other] = batcher.partitions
+  add(batcher, 0, 1, 100)
+  assert.equal(batcher.next(partition, 105, true), null)
+  assert.equal(batcher.next(partition, 105), null)
+  add(batcher, 1, 2, 106, 500)
+  assert.equal(batcher.next(other, 106), null)
+  assert.equal(batcher.next(other, 106, true)?.count, 1)
+  add(batcher, 1, 3, 107, 900)
+  assert.equal(batcher.next(other, 107, true), null, 'one is in flight')
+  for (let nowMs = 110; nowMs < 125; nowMs += 5) add(batcher, 0, nowMs, nowMs)
+  assert.equal(batcher.next(partition, 124, true), null)
+  assert.equal(batcher.next(partition, 125), null)
+  assert.equal(batcher.next(partition, 125, true)?.count, 4)
+})
+
+test('batcher: a batch that joins a request never overtakes a waiting one', () => {
+  const batcher = makeBatcher()
+  const [partition] = batcher.partitions
+  add(batcher, 0, 1, 100)
+  assert.equal(batcher.next(partition, 200)?.count, 1)
+  batcher.putBack(partition)
+  partition.retryAtMs = 300
+  add(batcher, 0, 2, 210, 900)
+  assert.equal(batcher.next(partition, 290, true), null)
+  assert.equal(batcher.next(partition, 300, true)?.count, 1)
+  assert.deepEqual(numbersIn(partition), [1])
+})
+
 test('batcher: the oldest pair is in the batch in flight, or otherwise in the first waiting one', () => {
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions

@@ -205,6 +205,27 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('drop over' as const), bytes: fc.nat(20_000) }) },
 )
 
+test('kafka-sink: a request takes along the other batches for its broker, and none for another one', async () => {
+  const rig = new Rig()
+  await rig.pump()
+  await rig.pump()
+  for (let waited = 0; rig.brokers.pending.length === 0; waited += 1) {
+    assert.ok(waited < 20, 'nothing was sent')
+    // A batch is full in the third round, when the others have waited for half of the linger time.
+    rig.nowMs += 13
+    for (let pairs = 0; pairs < CONNECTIONS; pairs += 1) rig.arrive()
+    await rig.pump()
+  }
+  const [{ leader, request }] = rig.brokers.pending
+  const ids = request.partitions.map(({ partition }) => partition)
+  assert.equal(rig.brokers.pending.length, 1)
+  assert.deepEqual(
+    ids.toSorted(),
+    LEADERS.flatMap((of, id) => (of === leader ? [id] : [])),
+  )
+  await rig.settle()
+})
+
 test('kafka sink: pairs that have waited for long are sent in batches as full as those of new pairs', async () => {
   for (const waitedMs of [0, 60_000]) {
     const rig = new Rig()
