@@ -4,6 +4,7 @@ import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_INTERRUPTED, EXIT_RUNTIME, errorOf } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
+import { lossesOf } from '../ledger/losses.ts'
 import type { Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
 import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, configFlags } from './options.ts'
@@ -77,10 +78,10 @@ function conclude({ outcome, signals }: Ended, toKafka: boolean, log: Logger): n
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   const { ledger, exitCode, failure } = outcome
-  const lost = count(ledger, 'pairs.dropped.shutdown')
-  log.info('stopped', { kept: count(ledger, 'pairs.kept'), shipped: count(ledger, 'pairs.shipped'), lost })
+  const [kept, shipped, lost] = ['pairs.kept', 'pairs.shipped', 'pairs.dropped'].map((path) => count(ledger, path))
+  log.info('stopped', { kept, shipped, lost, ...lossesOf(ledger) })
   log.flush()
   if (failure !== null) throw errorOf(failure)
   if (signals > 1) return EXIT_INTERRUPTED
-  return toKafka && lost > 0 ? EXIT_RUNTIME : exitCode
+  return toKafka && count(ledger, 'pairs.dropped.shutdown') > 0 ? EXIT_RUNTIME : exitCode
 }

@@ -22,7 +22,9 @@ import { type Ended, NOT_REPORTED, untilDone } from './until-done.ts'
 import { WaitingStatus } from './waiting-status.ts'
 
 /** Keys of the bounds that drop pairs, by the reason in the ledger. */
-const SHIP_BOUNDS = { maxAge: 'ship.maxAge', bufferBytes: 'ship.bufferBytes', shutdown: 'shutdown.timeout' } as const
+const BUFFER_BOUNDS = { maxAge: 'ship.maxAge', bufferBytes: 'ship.bufferBytes' } as const
+/** A reader that closes the output, as `head` does, leaves pairs of the reason `shutdown` too: there it is no bound. */
+const SHIP_BOUNDS = { ...BUFFER_BOUNDS, shutdown: 'shutdown.timeout' } as const
 
 /**
  * Runs the pipeline until its input ends or a signal stops it.
@@ -136,19 +138,19 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   const unshipped = bounds.reduce((sum, { pairs }) => sum + pairs, 0)
   if (unshipped > 0) {
     const keys = bounds.map(({ key }) => key).join(', ')
-    writeError(`interceptor: ${counted(unshipped, 'pair')} could not be shipped to Kafka in time (${keys})\n`)
+    const verb = facts.sink === 'kafka' ? 'shipped to Kafka' : 'written'
+    writeError(`interceptor: ${counted(unshipped, 'pair')} could not be ${verb} in time (${keys})\n`)
   }
   const rejected = count(outcome.ledger, 'pairs.dropped.rejected')
   if (rejected > 0) writeError(`interceptor: the output rejected ${counted(rejected, 'pair')}\n`)
   return unshipped + rejected > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
 }
 
-/** The bounds at which pairs were dropped because Kafka had not accepted them, with the pairs of each; none beyond -c. */
+/** The bounds at which pairs were dropped because the output had not accepted them, with the pairs of each; none beyond -c. */
 function reachedBounds({ ledger }: Outcome, { sink, limit }: RunFacts): { key: string; pairs: number }[] {
-  if (sink !== 'kafka') return []
   const enough = limit !== null && count(ledger, 'pairs.shipped') >= limit
   if (enough) return []
-  return Object.entries(SHIP_BOUNDS)
+  return Object.entries(sink === 'kafka' ? SHIP_BOUNDS : BUFFER_BOUNDS)
     .map(([reason, key]) => ({ key, pairs: count(ledger, `pairs.dropped.${reason}`) }))
     .filter(({ pairs }) => pairs > 0)
 }

@@ -69,6 +69,7 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
     ...reasonClause(ledger, 'pairs.dropped', 'pair', 'dropped'),
     ...reasonClause(ledger, 'requests.abandoned', 'request', 'without a response'),
     ...reasonClause(ledger, 'frames.dropped', 'frame', 'dropped'),
+    ...reasonClause(ledger, 'frames.lost', 'frame', 'lost'),
     ...kernelClause(ledger),
   ]
   const nothing = count(ledger, 'pairs.kept') === 0

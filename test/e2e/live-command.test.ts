@@ -115,6 +115,41 @@ test('capture command: stopped (SIGSTOP) for longer than the heartbeat timeout a
   assert.doesNotMatch(command.log(), /restarted|warning/)
 })
 
+test('capture command: names the pairs that a slow reader of its output cost, and exits with 1', {
+  skip: needs('root', 'libpcap'),
+}, async (t) => {
+  const port = await serve(t)
+  const small = ['limits.pairBytes=64KiB', 'ship.batchBytes=64KiB', 'ship.bufferBytes=64KiB']
+  const settings = small.flatMap((setting) => ['--set', setting])
+  const args = [PROGRAM, 'capture', '-o', 'ndjson', '--summary', '-', ...settings, '-i', 'lo', 'port', String(port)]
+  const command = spawn(process.execPath, args, { env })
+  t.after(() => command.kill('SIGKILL'))
+  let log = ''
+  command.stderr.on('data', (chunk) => {
+    log += String(chunk)
+  })
+  // Nobody reads its output yet.
+  const long = `/${'x'.repeat(4096)}`
+  while (!log.includes('over ship.bufferBytes')) {
+    assert.equal(command.exitCode, null, log)
+    await Promise.all(Array.from({ length: 16 }, () => request(port, long)))
+  }
+  let lines = 0
+  command.stdout.on('data', (chunk) => {
+    lines += String(chunk).split('\n').length - 1
+  })
+  command.kill('SIGINT')
+  const [code] = await once(command, 'close')
+  const { pairs } = JSON.parse(/^\{.*\}$/m.exec(log)![0])
+  const lost = pairs.dropped.bufferBytes as number
+  assert.ok(lost > 0)
+  assert.equal(pairs.shipped, lines)
+  assert.equal(code, 1, log)
+  const shown = lost.toLocaleString('en-US')
+  assert.ok(log.includes(`dropped (bufferBytes ${shown}`), log)
+  assert.ok(log.endsWith(`interceptor: ${shown} pairs could not be written in time (ship.bufferBytes)\n`), log)
+})
+
 test('ui: shows the pairs of an interface, its ledger, and its traffic', {
   skip: needs('linux', 'root'),
 }, async (t) => {
