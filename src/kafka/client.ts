@@ -27,6 +27,8 @@ export interface ClientOptions {
   log(message: string): void
   /** Whether records are fetched, which permits long responses. Default: false. */
   reads?: boolean
+  /** Called when a connection ends because of bytes that are no valid response, whether or not a request was in flight. */
+  onBadResponse?(error: Error): void
   /** How often kafkajs retries. Default: never, because the callers have retry policies of their own. */
   retries?: number
 }
@@ -36,7 +38,8 @@ export interface ClientOptions {
  *
  * @throws InterceptorError (EXIT_USAGE) when a file cannot be read or the settings contradict each other
  */
-export function clientFor(settings: KafkaSettings, { log, reads = false, retries = 0 }: ClientOptions): Client {
+export function clientFor(settings: KafkaSettings, options: ClientOptions): Client {
+  const { log, reads = false, retries = 0, onBadResponse = () => {} } = options
   if (settings.brokers.length === 0) throw usageError('kafka.brokers is empty', { hint: 'Name at least one broker.' })
   const ssl = tlsOptions(settings.tls)
   const sasl = saslOptions(settings.sasl)
@@ -52,7 +55,8 @@ export function clientFor(settings: KafkaSettings, { log, reads = false, retries
     ...(ssl === null ? {} : { ssl }),
     ...(sasl === null ? {} : { sasl }),
   }
-  return createClient(config, openSocket, reads ? CONSUMER_RESPONSE_BYTES : PRODUCER_RESPONSE_BYTES)
+  const maxResponseBytes = reads ? CONSUMER_RESPONSE_BYTES : PRODUCER_RESPONSE_BYTES
+  return createClient(config, { openSocket, maxResponseBytes, onBadResponse })
 }
 
 /** Opens a socket as kafkajs does, and disables Nagle's algorithm, which delays the last part of a request. */

@@ -1,5 +1,5 @@
 /** Creates clients of kafkajs that can be closed at once, and that report how far they got. */
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
 import { ClientClosedError } from './errors.ts'
 import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
@@ -18,12 +18,18 @@ export interface Client {
   close(): void
 }
 
-/**
- * @param config as kafkajs documents it
- * @param openSocket opens its connections
- * @param maxResponseBytes largest response a broker may send
- */
-export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxResponseBytes: number): Client {
+export interface Connecting {
+  /** Opens the client's connections. */
+  openSocket: ISocketFactory
+  /** Largest response a broker may send. */
+  maxResponseBytes: number
+  /** Called when a connection ends because of bytes that are no valid response. */
+  onBadResponse(error: Error): void
+}
+
+/** @param config as kafkajs documents it */
+export function createClient(config: KafkaConfig, connecting: Connecting): Client {
+  const { openSocket, maxResponseBytes, onBadResponse } = connecting
   repairKafkajs()
   const sockets = new Set<Socket>()
   let closed = false
@@ -35,10 +41,12 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
       if (reached === 'nothing') reached = 'connection'
       where.onConnect()
     }
-    const socket = openSocket({ ...where, onConnect })
-    deliverFrames(socket, maxResponseBytes, () => {
+    // kafkajs connects again at once after a failure, also with a client that is closed.
+    const socket = closed ? new Socket() : openSocket({ ...where, onConnect })
+    const onFrame = (): void => {
       reached = 'response'
-    })
+    }
+    deliverFrames(socket, { maxFrameBytes: maxResponseBytes, onFrame, onBadResponse })
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     if (closed) setImmediate(end, socket)

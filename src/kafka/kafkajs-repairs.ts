@@ -156,15 +156,21 @@ function repairMetadata(): void {
   }
 }
 
+export interface FrameDelivery {
+  /** Largest response to accept. */
+  maxFrameBytes: number
+  /** Called for each response, before the listener. */
+  onFrame(): void
+  /** Called once, before the connection ends for bytes that are no valid response. */
+  onBadResponse(error: Error): void
+}
+
 /**
  * Makes a socket deliver whole frames to its listeners. kafkajs's own reader keeps half a frame when its connection
  * breaks, reads the next connection's bytes as the rest of it, and waits for as many bytes as any length announces.
  * An exception of the listener ends the connection and not the thread.
- *
- * @param maxFrameBytes largest response to accept
- * @param onFrame called for each, before the listener
  */
-export function deliverFrames(socket: Socket, maxFrameBytes: number, onFrame: () => void): void {
+export function deliverFrames(socket: Socket, { maxFrameBytes, onFrame, onBadResponse }: FrameDelivery): void {
   const reader = new FrameReader(maxFrameBytes)
   const on = socket.on.bind(socket) as (event: string, listener: (...args: never[]) => void) => Socket
   socket.on = (event: string, listener: (...args: never[]) => void): Socket => {
@@ -176,7 +182,9 @@ export function deliverFrames(socket: Socket, maxFrameBytes: number, onFrame: ()
           ;(listener as (frame: Buffer) => void)(frame)
         }
       } catch (error) {
-        socket.destroy(error instanceof BadResponseError ? error : new BadResponseError(errorText(error)))
+        const bad = error instanceof BadResponseError ? error : new BadResponseError(errorText(error))
+        onBadResponse(bad)
+        socket.destroy(bad)
       }
     })
   }

@@ -9,7 +9,7 @@ import type { KafkaSettings } from '../kafka/client.ts'
 import { diagnose } from '../kafka/diagnosis.ts'
 import { failureText, kafkaFailureOf } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
-import { retryDelay } from '../kafka/retry.ts'
+import { retryBackoff, retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
 import { type Printed, Printer, type PrinterOptions } from './printer.ts'
 import { type TailRange, TopicReader } from './topic-reader.ts'
@@ -43,6 +43,8 @@ export async function tail(options: TailOptions): Promise<Printed> {
   try {
     printer.begin()
     let waits = false
+    const backoff = retryBackoff()
+    let openedMs = performance.now()
     for (let failures = 0; !printer.done && !options.signal.aborted; ) {
       if (options.follow && !waits && reader.atEnd) {
         waits = true
@@ -54,10 +56,12 @@ export async function tail(options: TailOptions): Promise<Printed> {
         await reader.commit(records.slice(0, printed), records.slice(printed))
         if (!options.follow && reader.atEnd) break
         failures = 0
+        backoff.worked(performance.now() - openedMs)
       } catch (error) {
         if (options.signal.aborted) break
         failures += 1
-        reader = await reopen(reader, error, failures, options)
+        reader = await reopen(reader, error, { failures, delayMs: backoff.next() }, options)
+        openedMs = performance.now()
       }
     }
     await printer.end()
@@ -92,7 +96,7 @@ const isPassing = (error: unknown): boolean => ['staleMetadata', 'temporary'].in
 async function reopen(
   failed: TopicReader,
   error: unknown,
-  failures: number,
+  { failures, delayMs }: { failures: number; delayMs: number },
   options: TailOptions,
 ): Promise<TopicReader> {
   const { kafka, log, signal, follow } = options
@@ -100,7 +104,7 @@ async function reopen(
   if (!follow && failures >= MAX_FAILURES) throw cannotRead(error, kafka, failed)
   log.warn(`cannot read from Kafka, retrying: ${failureText(error)}`)
   failed.close()
-  await sleep(retryDelay(failures), undefined, { signal }).catch(() => {})
+  await sleep(delayMs, undefined, { signal }).catch(() => {})
   const reader = readerFor(options)
   reader.resume(failed)
   return reader

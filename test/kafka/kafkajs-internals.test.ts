@@ -13,8 +13,11 @@ const require = createRequire(import.meta.url)
 const ANSWER_BYTES = 1024 * 1024
 const client = createClient(
   { brokers: ['127.0.0.1:1'], retry: { retries: 0 } },
-  ({ host, port, onConnect }) => connect({ host, port }, onConnect),
-  ANSWER_BYTES,
+  {
+    openSocket: ({ host, port, onConnect }) => connect({ host, port }, onConnect),
+    maxResponseBytes: ANSWER_BYTES,
+    onBadResponse: () => {},
+  },
 )
 
 test('kafkajs: is the version whose internals are known', () => {

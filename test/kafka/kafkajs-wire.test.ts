@@ -33,7 +33,11 @@ function connectTo(broker: ScriptedBroker, timeoutMs: number): KafkaWire {
     retry: { retries: 0 },
     logLevel: logLevel.NOTHING,
   }
-  const client = createClient(config, ({ host, port, onConnect }) => connect({ host, port }, onConnect), MAX_BYTES)
+  const client = createClient(config, {
+    openSocket: ({ host, port, onConnect }) => connect({ host, port }, onConnect),
+    maxResponseBytes: MAX_BYTES,
+    onBadResponse: () => {},
+  })
   return new KafkaWire(client, 'test', TOPIC, timeoutMs)
 }
 

@@ -34,6 +34,8 @@ export interface HeldRequest {
 export class ScriptedBroker {
   /** Leader of each partition. */
   leaders = [NODE, NODE]
+  /** Whether the responses to these requests are sent twice, or have another correlation id; null: they are valid. */
+  damage: { requests: 'all' | 'produce'; kind: 'twice' | 'otherId' } | null = null
   /** Requests without a response, in order of arrival. */
   readonly held: HeldRequest[] = []
   readonly #topic: string
@@ -83,8 +85,10 @@ export class ScriptedBroker {
     const [key, correlationId] = [request.readInt16BE(0), request.readInt32BE(4)]
     const body = request.subarray(10 + request.readInt16BE(8))
     const send = (response: readonly Buffer[]): void => {
-      const whole = Buffer.concat([i32(correlationId), ...response])
-      if (!socket.destroyed) socket.write(Buffer.concat([i32(whole.length), whole]))
+      const damage = this.damage?.requests === 'produce' && key !== PRODUCE ? null : this.damage
+      const whole = Buffer.concat([i32(correlationId + (damage?.kind === 'otherId' ? 1000 : 0)), ...response])
+      const frame = Buffer.concat([i32(whole.length), whole])
+      if (!socket.destroyed) socket.write(damage?.kind === 'twice' ? Buffer.concat([frame, frame]) : frame)
     }
     if (key === API_VERSIONS) send(this.#versions())
     else if (key === METADATA) send(this.#metadata())

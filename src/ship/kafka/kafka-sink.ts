@@ -278,6 +278,7 @@ export class KafkaSink implements Sink {
     const failure = kafkaFailureOf(error)
     this.#failing.add(leader)
     for (const partition of partitions) this.#backOff(partition, failure)
+    this.#waitWith(leader, partitions[0].retryAtMs)
     this.#cluster.requestFailed(failure)
     if (this.down) this.#cluster.reportDown(error)
     else this.#cluster.reportBrokerDown(leader, error)
@@ -297,6 +298,11 @@ export class KafkaSink implements Sink {
     const delay = failure === 'refused' ? REFUSED_RETRY_MS : retryDelay(partition.attempts)
     partition.attempts += 1
     partition.retryAtMs = this.#clock() + delay
+  }
+
+  /** A broker that fails is tried with one request for all its partitions, not with one for each. */
+  #waitWith(leader: number, retryAtMs: number): void {
+    for (const partition of this.#batcher.partitions) if (partition.leader === leader) partition.retryAtMs = retryAtMs
   }
 
   #reached(leader: number): void {

@@ -7,11 +7,11 @@
  */
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
 import { type Diagnosis, diagnose, permissionHint } from '../../kafka/diagnosis.ts'
-import { type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
+import { failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import type { Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
-import { retryDelay } from '../../kafka/retry.ts'
+import { HEALTHY_MS, retryBackoff } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { OutageLog } from '../../log/outage-log.ts'
 import { PartOutages } from './part-outages.ts'
@@ -22,6 +22,11 @@ const REFRESH_MS = 60_000
 const WATCHDOG_MS = 40_000
 /** Refresh interval where a person must act first: credentials, permissions, settings. */
 const REFUSED_REFRESH_MS = 5_000
+
+/** The shipper comes here at least once a second: one that comes later than this did not run. */
+const PAUSE_MS = 5_000
+/** Requests that failed because of a pause fail within this time after it. */
+const RESUMED_MS = 1_000
 
 /** The kind of every failure that ends by itself: one outage causes several, such as stale metadata. */
 const UNREACHABLE = 'unreachable'
@@ -56,7 +61,19 @@ export class TopicClient {
   #refreshing = false
   #closed = false
   #dueMs = 0
-  #attempts = 0
+  readonly #backoff = retryBackoff()
+  /** When the client was opened: its first answers do not show yet that the broker's later ones are valid. */
+  #openedMs = 0
+  /** The invalid response for which the client was closed; null: none since it was opened. */
+  #badResponse: Error | null = null
+  readonly #broken: OutageLog
+  /** A refresh is scheduled early: further failures do not make it later. */
+  #retries = false
+  /** A request has failed, and none was answered well since: metadata alone do not show that the cluster works. */
+  #requestsFail = false
+  /** When this thread last came here, and when it came after a pause in which it did not run. */
+  #seenMs: number
+  #resumed: { readonly atMs: number; readonly pausedMs: number } = { atMs: -Infinity, pausedMs: 0 }
   readonly #outage: OutageLog
   readonly #parts: PartOutages
 
@@ -64,7 +81,9 @@ export class TopicClient {
   constructor(options: TopicClientOptions) {
     this.#options = options
     this.#outage = new OutageLog(options.log, options.clock, REMIND_MS)
+    this.#broken = new OutageLog(options.log, options.clock, REMIND_MS)
     this.#parts = new PartOutages(options.log, options.clock, REMIND_MS)
+    this.#seenMs = options.clock()
     this.#open()
   }
 
@@ -77,8 +96,9 @@ export class TopicClient {
     return this.#refreshing ? Infinity : this.#dueMs
   }
 
-  /** Starts a metadata refresh when one is due. */
+  /** Starts a metadata refresh when one is due. Call it at least once a second. */
   refreshIfDue(nowMs: number): void {
+    this.#notePause(nowMs)
     if (nowMs < this.nextDueMs || this.#closed) return
     this.#refreshing = true
     void this.#refresh()
@@ -86,9 +106,13 @@ export class TopicClient {
 
   /** Schedules an early metadata refresh after a failed request, and a new client where the response was invalid. */
   requestFailed(failure: KafkaFailure): void {
-    if (failure === 'temporary' || this.#refreshing) return
+    if (failure === 'temporary') return
+    this.#requestsFail = true
+    if (this.#refreshing) return
     if (failure === 'badResponse') this.#discard()
-    this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + retryDelay(this.#attempts))
+    if (this.#retries) return
+    this.#retries = true
+    this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + this.#backoff.next())
   }
 
   /** Sends batches to a broker, as KafkaWire.produce does. */
@@ -99,11 +123,17 @@ export class TopicClient {
 
   /** Logs why the cluster does not accept pairs: once for each cause of an outage, whatever the texts of its errors. */
   reportDown(error: unknown): void {
+    this.#notePause(this.#options.clock())
     const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)
     const { hint, cause } = diagnosis
     // What made this class close the client has been reported.
     if (cause === 'clientClosed') return
+    if (diagnosis.failure === 'unreachable' && this.#hasJustResumed) {
+      const seconds = Math.round(this.#resumed.pausedMs / 1000)
+      this.#failed('paused', `this process did not run for ${seconds} s, and its connections to Kafka ended meanwhile`)
+      return
+    }
     this.#failed(kindOf(diagnosis), `${this.#describe(diagnosis)}${hint === null ? '' : `: ${hint}`}`)
   }
 
@@ -124,6 +154,8 @@ export class TopicClient {
 
   /** Logs that the cluster accepts pairs again, if an outage was logged. @param partition whose pairs it has accepted */
   reportUp(partition: number): void {
+    this.#requestsFail = false
+    this.#answered()
     this.#outage.recovered('Kafka accepts pairs again')
     this.#parts.partitionAccepted(partition)
   }
@@ -134,10 +166,50 @@ export class TopicClient {
   }
 
   #open(): KafkaWire {
-    const { settings, log } = this.#options
-    this.#client = clientFor(settings, { log: (message) => log.debug(`kafkajs: ${message}`) })
-    this.#wire = new KafkaWire(this.#client, settings.clientId, settings.topic, REQUEST_TIMEOUT_MS)
+    const { settings, log, clock } = this.#options
+    const client: Client = clientFor(settings, {
+      log: (message) => log.debug(`kafkajs: ${message}`),
+      onBadResponse: (error) => this.#gotBadResponse(client, error),
+    })
+    this.#client = client
+    this.#openedMs = clock()
+    this.#badResponse = null
+    this.#wire = new KafkaWire(client, settings.clientId, settings.topic, REQUEST_TIMEOUT_MS)
     return this.#wire
+  }
+
+  /** A connection ends because of an invalid response, which need not have been one to a request in flight. */
+  #gotBadResponse(client: Client, error: Error): void {
+    if (client !== this.#client || this.#closed) return
+    this.#badResponse ??= error
+    client.close()
+    this.requestFailed('badResponse')
+  }
+
+  /** Logs why the client was closed, unless a request failed for that too, which has been logged. */
+  #reportBadResponse(): void {
+    if (this.#badResponse === null || this.#outage.lasts) return
+    const message = `a broker sent an invalid response: ${failureText(this.#badResponse)}; connecting again`
+    this.#broken.failed({ kind: 'badResponse', message, hint: null })
+  }
+
+  /** Kafka has answered a request well. The delays begin anew only if the client has worked for some time. */
+  #answered(): void {
+    if (this.#badResponse !== null) return
+    const openMs = this.#options.clock() - this.#openedMs
+    this.#backoff.worked(openMs)
+    if (openMs >= HEALTHY_MS) this.#broken.recovered('Kafka’s responses are valid again')
+  }
+
+  /** While a process is stopped, or gets no CPU, its timeouts pass and brokers end its idle connections. */
+  #notePause(nowMs: number): void {
+    const pausedMs = nowMs - this.#seenMs
+    this.#seenMs = nowMs
+    if (pausedMs >= PAUSE_MS) this.#resumed = { atMs: nowMs, pausedMs }
+  }
+
+  get #hasJustResumed(): boolean {
+    return this.#options.clock() - this.#resumed.atMs < RESUMED_MS
   }
 
   /** Closes the client. The next one resolves names again and rereads secrets, which may have changed. */
@@ -148,6 +220,8 @@ export class TopicClient {
   }
 
   async #refresh(): Promise<void> {
+    this.#retries = false
+    if (this.#wire === null) this.#reportBadResponse()
     try {
       const wire = this.#wire ?? this.#open()
       const leaders = await withWatchdog(wire.leaders())
@@ -161,7 +235,8 @@ export class TopicClient {
       this.#scheduleRefresh(leaders)
       if (!this.#closed) this.#options.onChange(recovered)
     } catch (error) {
-      await this.#refreshFailed(error)
+      // The client was closed for the former, which ended the requests in flight.
+      await this.#refreshFailed(this.#badResponse ?? error)
     }
     this.#refreshing = false
   }
@@ -170,12 +245,11 @@ export class TopicClient {
   #scheduleRefresh(leaders: readonly number[]): void {
     const { clock, settings } = this.#options
     if (!leaders.includes(-1)) {
-      this.#attempts = 0
+      if (!this.#requestsFail) this.#answered()
       this.#dueMs = clock() + REFRESH_MS
       return
     }
-    this.#dueMs = clock() + retryDelay(this.#attempts)
-    this.#attempts += 1
+    this.#dueMs = clock() + this.#backoff.next()
     if (leaders.some((leader) => leader !== -1)) return
     this.#failed(UNREACHABLE, `no partition of the topic ${settings.topic} has a leader`)
   }
@@ -185,14 +259,13 @@ export class TopicClient {
     const { failure } = diagnose(error, settings, 'nothing')
     const creates = failure === 'missingTopic' && !this.#closed && settings.createTopic
     if (creates && (await this.#createTopic())) {
-      this.#dueMs = clock() + retryDelay(0)
+      this.#dueMs = clock() + this.#backoff.next()
       return
     }
     this.failing = true
     if (!this.#closed && !creates) this.reportDown(error)
     if (failure === 'unreachable' || failure === 'badResponse' || failure === 'refused') this.#discard()
-    this.#dueMs = clock() + (failure === 'refused' ? REFUSED_REFRESH_MS : retryDelay(this.#attempts))
-    this.#attempts += 1
+    this.#dueMs = clock() + (failure === 'refused' ? REFUSED_REFRESH_MS : this.#backoff.next())
   }
 
   /** @returns whether the topic exists now */
