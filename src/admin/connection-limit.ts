@@ -1,7 +1,9 @@
 /**
  * Limits the connections of a server so that no peer can keep others from being served. A new connection is always admitted:
  * at a limit, the oldest connection of the peer with the most connections is closed for it. So peers that hold many idle
- * connections close each other's, while a client that sends its request at once is answered.
+ * connections close each other's, while a client that sends its request at once is answered: a connection is closed for
+ * others only once its client has had time to send a request and this thread has had the chance to read it, however late
+ * the thread is.
  *
  * Connections from this machine, such as the kubelet's probes, and from other machines are limited separately: neither can
  * use up the other's places.
@@ -17,9 +19,11 @@ export interface LimitedSocket {
 }
 
 export interface ConnectionLimits {
-  /** Most connections from this machine, and most from all others. */
+  /** Most connections from this machine, and most from all others, that have had their grace. */
   readonly total: number
-  /** Connections of one peer beyond this are closed, oldest first, once they are older than `graceMs`. */
+  /** Most connections of each kind that have not. More than the system accepts at once, so that all of these are read. */
+  readonly most: number
+  /** Connections of one peer beyond this are closed, oldest first, once they have had their grace. */
   readonly perPeer: number
   /** Time in which a client can send its request, however many connections its peer has. */
   readonly graceMs: number
@@ -27,39 +31,55 @@ export interface ConnectionLimits {
 
 interface Connection {
   readonly socket: LimitedSocket
-  readonly openedAt: number
+  /** Whether it has had its grace. Older connections of the peer have had theirs, too. */
+  late: boolean
+}
+
+/** Timers run before sockets are read, and `setImmediate` after that. */
+const afterReading = (ms: number, run: () => void): void => {
+  setTimeout(() => setImmediate(run), ms).unref()
 }
 
 /** The open connections by peer. */
 export class ConnectionLimit {
   readonly #limits: ConnectionLimits
-  readonly #now: () => number
+  readonly #afterReading: (ms: number, run: () => void) => void
   readonly #local = new Map<string, Connection[]>()
   readonly #remote = new Map<string, Connection[]>()
 
-  /** @param now milliseconds, monotonic */
-  constructor(limits: ConnectionLimits, now = () => performance.now()) {
+  /** @param whenRead calls back once this time has passed and what arrived within it was read; milliseconds */
+  constructor(limits: ConnectionLimits, whenRead = afterReading) {
     this.#limits = limits
-    this.#now = now
+    this.#afterReading = whenRead
   }
 
   /** Admits a connection, and closes others that are over a limit. */
   admit(socket: LimitedSocket): void {
-    const { remoteAddress = '', localAddress } = socket
-    const peers = isLocal(remoteAddress, localAddress) ? this.#local : this.#remote
+    const { remoteAddress = '' } = socket
+    const peers = isLocal(socket) ? this.#local : this.#remote
     const connections = peers.get(remoteAddress) ?? []
     peers.set(remoteAddress, connections)
-    const connection = { socket, openedAt: this.#now() }
+    const connection = { socket, late: false }
     connections.push(connection)
     socket.once('close', () => remove(peers, remoteAddress, connection))
-    this.#limitPeer(peers, remoteAddress, connections)
-    while (sizeOf(peers) > this.#limits.total) closeOldest(peers, ...busiest(peers))
+    const { graceMs, most } = this.#limits
+    this.#afterReading(graceMs, () => {
+      connection.late = true
+      this.#closeLate(peers, remoteAddress)
+    })
+    this.#closeLate(peers, remoteAddress)
+    while (sizeOf(peers) > most) closeOldest(peers, ...busiest(peers))
   }
 
-  #limitPeer(peers: Map<string, Connection[]>, peer: string, connections: Connection[]): void {
-    const { perPeer, graceMs } = this.#limits
-    const before = this.#now() - graceMs
-    while (connections.length > perPeer && connections[0].openedAt <= before) closeOldest(peers, peer, connections)
+  #closeLate(peers: Map<string, Connection[]>, peer: string): void {
+    const { perPeer, total } = this.#limits
+    const own = peers.get(peer) ?? []
+    while (own.length > perPeer && own[0].late) closeOldest(peers, peer, own)
+    while (sizeOf(peers) > total) {
+      const [name, connections] = busiest(peers)
+      if (!connections[0].late) return
+      closeOldest(peers, name, connections)
+    }
   }
 }
 
@@ -84,8 +104,8 @@ const busiest = (peers: ReadonlyMap<string, Connection[]>): [string, Connection[
 const sizeOf = (peers: ReadonlyMap<string, Connection[]>): number =>
   [...peers.values()].reduce((sum, { length }) => sum + length, 0)
 
-/** A connection to one of this machine's own addresses comes from that address. */
-function isLocal(remote: string, local: string | undefined): boolean {
+/** Whether its peer is on this machine: a connection to one of its own addresses comes from that address. */
+export function isLocal({ remoteAddress: remote = '', localAddress: local }: LimitedSocket): boolean {
   const address = remote.replace(/^::ffff:(?=[\d.]+$)/, '')
   return remote === local || address === '::1' || (isIPv4(address) && address.startsWith('127.'))
 }

@@ -31,8 +31,8 @@ const NO_PODS: PodsState = { pods: [], podsLeftOut: 0 }
 export class MetricsPage {
   readonly #spent = new Map<string, { last: number; before: number }>()
 
-  /** Renders the page. */
-  text(state: AgentState): string {
+  /** Renders the page. @param pagesRefused by the admin server */
+  text(state: AgentState, pagesRefused: number): string {
     const { observation } = state
     const blocks = observation?.blocks ?? []
     const interfaces = observation?.interfaces ?? []
@@ -43,6 +43,7 @@ export class MetricsPage {
       interfaces,
       ledger: sumLedger([...blocks, ...interfaces.map(({ block }) => block)]),
       memory: process.memoryUsage(),
+      pagesRefused,
     })
   }
 

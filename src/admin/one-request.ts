@@ -15,7 +15,7 @@ export interface Request {
 export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: Buffer
 }
 
 export interface RequestLimits {
@@ -50,13 +50,15 @@ export function serveOne(socket: Socket, limits: RequestLimits, respond: (reques
     clearTimeout(waiting)
     socket.off('data', onData)
     discard(socket)
-    socket.end(response)
+    socket.cork()
+    for (const part of response) socket.write(part)
+    socket.end()
   }
   socket.on('data', onData)
 }
 
 /** @returns null while the head is incomplete */
-function responseTo(head: string, maxBytes: number, respond: (request: Request) => Response): string | null {
+function responseTo(head: string, maxBytes: number, respond: (request: Request) => Response): Wire | null {
   const end = /\r?\n\r?\n/.exec(head)
   if (end === null || end.index > maxBytes) return head.length > maxBytes ? format('GET', plain(431)) : badStart(head)
   const [line = ''] = head.split(/\r?\n(?!$)/, 1)
@@ -65,25 +67,29 @@ function responseTo(head: string, maxBytes: number, respond: (request: Request) 
 }
 
 /** Rejects what cannot become a request, such as TLS, without waiting for more of it. */
-const badStart = (head: string): string | null =>
+const badStart = (head: string): Wire | null =>
   /^[\r\n]*[A-Za-z]*(?: |$)/.test(head) ? null : format('GET', plain(400))
 
 /** A response with the status as its text. */
 const plain = (status: number): Response => ({
   status,
   headers: { 'content-type': 'text/plain; charset=utf-8' },
-  body: `${STATUS_CODES[status]}\n`,
+  body: Buffer.from(`${STATUS_CODES[status]}\n`),
 })
 
-function format(method: string, { status, headers, body }: Response): string {
+/** A response's bytes. */
+type Wire = readonly (string | Buffer)[]
+
+function format(method: string, { status, headers, body }: Response): Wire {
   const fields = {
     date: new Date().toUTCString(),
     ...headers,
-    'content-length': Buffer.byteLength(body),
+    'content-length': body.length,
     connection: 'close',
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${method === 'HEAD' ? '' : body}`
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`
+  return method === 'HEAD' ? [head] : [head, body]
 }
 
 function discard(socket: Socket): void {

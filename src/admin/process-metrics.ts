@@ -9,6 +9,8 @@ export interface ProcessState {
   readonly node: string
   /** Memory of the process and its main thread. Bytes. */
   readonly memory: NodeJS.MemoryUsage
+  /** Requests to the admin server that were refused. */
+  readonly pagesRefused: number
 }
 
 const MICROS = 1_000_000
@@ -22,6 +24,12 @@ export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
     labels: ['version', 'node', 'node_version'],
     read: ({ node }) => [{ labels: [VERSION, node, process.version], value: 1 }],
   },
+  single(
+    'counter',
+    'interceptor_admin_refused_total',
+    'Requests to the admin server answered with 429, because a peer, or all together, asked for too many pages',
+    ({ pagesRefused }) => pagesRefused,
+  ),
   single('gauge', 'process_start_time_seconds', 'Start time of the process, in Unix time', () => START_SECONDS),
   single('counter', 'process_cpu_seconds_total', 'CPU time of all threads, user and system', () => {
     const { user, system } = process.cpuUsage()

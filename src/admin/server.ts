@@ -3,18 +3,20 @@
  * can delay it.
  *
  * Anyone who reaches the address can connect, so everything is bounded: connections by peer and in total, the size and
- * duration of a request, one request per connection, and the CPU for pages, which are rendered at most once in PAGE_MS.
+ * duration of a request, one request per connection, and the CPU for pages. Each is rendered at most once in PAGE_MS or
+ * HEALTH_MS, and those that are not for probes are sent at most at PAGES: a probe is answered whatever others ask for.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { errorText } from '../errors.ts'
 import { sumLedger } from '../ledger/ledger.ts'
 import type { Logger } from '../log/logger.ts'
-import { ConnectionLimit } from './connection-limit.ts'
+import { ConnectionLimit, isLocal } from './connection-limit.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import { type HealthCheck, healthText, liveness, passes, readiness } from './health.ts'
 import { listenError, parseListenAddress } from './listen-address.ts'
 import { MetricsPage } from './metrics.ts'
 import { type Request, type Response, serveOne } from './one-request.ts'
+import { PageRate } from './page-rate.ts'
 import { POD_METRICS } from './pod-metrics.ts'
 import type { PodsPage } from './pod-traffic.ts'
 import type { AgentState } from './state.ts'
@@ -26,17 +28,20 @@ export interface AdminServer {
   close(): Promise<void>
 }
 
-const CONNECTIONS = { total: 256, perPeer: 16, graceMs: 50 } as const
+const CONNECTIONS = { total: 256, most: 1024, perPeer: 16, graceMs: 50 } as const
+const PAGES = { perPeer: 20, total: 50 } as const
 const LIMITS = { headBytes: 8 * 1024, headMs: 3_000, connectionMs: 10_000 } as const
-/** A rendered page is served again for this long. */
-const PAGE_MS = 100
+/** A rendered page is served again for this long; one for probes, which is short, for less. */
+const PAGE_MS = 250
+const HEALTH_MS = 100
+const HEALTH = ['/livez', '/healthz', '/readyz']
 
 /**
  * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; the counts of each pod as JSON (/pods) and as
  * metrics (/metrics/pods); the ledger (/ledger); and the path of the tap's socket (/tap).
  *
  * @param address  `admin.address`; empty: nothing is served
- * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
+ * @param readState  returns the agent's current state; called at most once in PAGE_MS or HEALTH_MS for each page
  * @returns null when nothing is served
  * @throws InterceptorError that names admin.address when it cannot listen there
  */
@@ -47,14 +52,18 @@ export async function serveAdmin(
 ): Promise<AdminServer | null> {
   const at = parseListenAddress(address)
   if (at === null) return null
-  const pages = pagesOf(readState)
+  const rate = new PageRate(PAGES)
+  const pages = pagesOf(readState, rate)
   const limit = new ConnectionLimit(CONNECTIONS)
   const open = new Set<Socket>()
   const server = createServer((socket) => {
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     limit.admit(socket)
-    serveOne(socket, LIMITS, (request) => respond(pages, request, log))
+    const { remoteAddress = '' } = socket
+    const local = isLocal(socket)
+    const server: PageServer = { pages, log, admits: () => rate.admit(remoteAddress, local) }
+    serveOne(socket, LIMITS, (request) => respond(server, request))
   })
   await listen(server, at).catch((error: NodeJS.ErrnoException) => {
     throw listenError(address, error)
@@ -69,22 +78,37 @@ interface Page {
   readonly text: string
 }
 
+/** A page in the form that is sent, for all the requests that it serves. */
+interface RenderedPage extends Pick<Page, 'status' | 'type'> {
+  readonly body: Buffer
+}
+
+/** What the requests of a peer need. */
+interface PageServer {
+  readonly pages: ReadonlyMap<string, () => RenderedPage>
+  readonly log: Logger
+  /** Whether the peer may have a page that is not for probes. */
+  admits(): boolean
+}
+
 const TEXT = 'text/plain; charset=utf-8'
 
-function pagesOf(readState: () => AgentState): ReadonlyMap<string, () => Page> {
+function pagesOf(readState: () => AgentState, rate: PageRate): ReadonlyMap<string, () => RenderedPage> {
   const metrics = new MetricsPage()
-  const live = cached(() => healthPage('livez', liveness(readState())))
+  const live = cached(HEALTH_MS, () => healthPage('livez', liveness(readState())))
   return new Map([
-    ['/metrics', cached(() => ({ status: 200, type: EXPOSITION_TYPE, text: metrics.text(readState()) }))],
-    ['/metrics/pods', cached(() => podMetricsPage(readState()))],
-    ['/pods', cached(() => podsPage(readState()))],
-    ['/ledger', cached(() => ledgerPage(readState()))],
-    ['/tap', cached(() => tapPage(readState()))],
+    ['/metrics', cached(PAGE_MS, () => metricsPage(metrics.text(readState(), rate.refused)))],
+    ['/metrics/pods', cached(PAGE_MS, () => podMetricsPage(readState()))],
+    ['/pods', cached(PAGE_MS, () => podsPage(readState()))],
+    ['/ledger', cached(PAGE_MS, () => ledgerPage(readState()))],
+    ['/tap', cached(PAGE_MS, () => tapPage(readState()))],
     ['/livez', live],
     ['/healthz', live],
-    ['/readyz', cached(() => healthPage('readyz', readiness(readState())))],
+    ['/readyz', cached(HEALTH_MS, () => healthPage('readyz', readiness(readState())))],
   ])
 }
+
+const metricsPage = (text: string): Page => ({ status: 200, type: EXPOSITION_TYPE, text })
 
 function podsPage(state: AgentState): Page {
   const { node, uptimeMs } = state
@@ -106,18 +130,20 @@ function tapPage({ tapSocket }: AgentState): Page {
 
 function podMetricsPage(state: AgentState): Page {
   const { pods, leftOut } = state.readPods()
-  return { status: 200, type: EXPOSITION_TYPE, text: exposition(POD_METRICS, { pods, podsLeftOut: leftOut }) }
+  return metricsPage(exposition(POD_METRICS, { pods, podsLeftOut: leftOut }))
 }
 
-/** Renders a page at most once in PAGE_MS, however often it is requested. */
-function cached(render: () => Page): () => Page {
-  let last: { readonly page: Page; readonly at: number } | null = null
+/** Renders a page at most once in this time, however often it is requested. */
+function cached(ms: number, render: () => Page): () => RenderedPage {
+  let last: { readonly page: RenderedPage; readonly at: number } | null = null
   return () => {
     const now = performance.now()
-    if (last === null || now - last.at >= PAGE_MS) last = { page: render(), at: now }
+    if (last === null || now - last.at >= ms) last = { page: rendered(render()), at: now }
     return last.page
   }
 }
+
+const rendered = ({ status, type, text }: Page): RenderedPage => ({ status, type, body: Buffer.from(text) })
 
 const healthPage = (name: string, checks: readonly HealthCheck[]): Page => ({
   status: passes(checks) ? 200 : 503,
@@ -127,26 +153,32 @@ const healthPage = (name: string, checks: readonly HealthCheck[]): Page => ({
 
 const METHODS = ['GET', 'HEAD']
 
-function respond(pages: ReadonlyMap<string, () => Page>, request: Request, log: Logger): Response {
-  const { status, type, text } = pageFor(pages, request, log)
-  const allow: Record<string, string> = status === 405 ? { allow: METHODS.join(', ') } : {}
-  return { status, headers: { 'content-type': type, 'cache-control': 'no-store', ...allow }, body: text }
+/** Further fields of a response, by its status. */
+const FIELDS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  405: { allow: METHODS.join(', ') },
+  429: { 'retry-after': '1' },
 }
 
-function pageFor(pages: ReadonlyMap<string, () => Page>, { target, method }: Request, log: Logger): Page {
+function respond(server: PageServer, request: Request): Response {
+  const { status, type, body } = pageFor(server, request)
+  return { status, headers: { 'content-type': type, 'cache-control': 'no-store', ...FIELDS[status] }, body }
+}
+
+function pageFor({ pages, log, admits }: PageServer, { target, method }: Request): RenderedPage {
   const [path] = target.split('?', 1)
   const page = pages.get(path)
-  if (page === undefined) {
-    return { status: 404, type: TEXT, text: `not found; the pages are ${[...pages.keys()].join(', ')}\n` }
-  }
-  if (!METHODS.includes(method)) return { status: 405, type: TEXT, text: `only ${METHODS.join(' and ')}\n` }
+  if (page === undefined) return message(404, `not found; the pages are ${[...pages.keys()].join(', ')}`)
+  if (!METHODS.includes(method)) return message(405, `only ${METHODS.join(' and ')}`)
+  if (!HEALTH.includes(path) && !admits()) return message(429, `at most ${PAGES.perPeer} pages per second`)
   try {
     return page()
   } catch (error) {
     log.error('a page of the admin server failed', { path, error: errorText(error) })
-    return { status: 500, type: TEXT, text: 'failed; the reason is in the log\n' }
+    return message(500, 'failed; the reason is in the log')
   }
 }
+
+const message = (status: number, text: string): RenderedPage => rendered({ status, type: TEXT, text: `${text}\n` })
 
 function listen(server: Server, { host, port }: { host: string | undefined; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {

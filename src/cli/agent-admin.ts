@@ -43,6 +43,7 @@ async function ask<T>(
   const page = new URL(path, agentUrl(base))
   try {
     const response = await fetch(page, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' })
+    if (response.status === 429) throw new Error('it is asked for too many pages')
     const parsed = schema.safeParse(response.ok ? JSON.parse(await bodyOf(response)) : null)
     if (parsed.success) return parsed.data
   } catch (error) {

@@ -10,7 +10,7 @@ import { VERSION } from '../../src/version.ts'
 import { agentState, block, observation, podInterface } from './agent-state.ts'
 import { parseExposition, seriesValue } from './exposition-parser.ts'
 
-const scrape = (state: AgentState, page = new MetricsPage()) => parseExposition(page.text(state))
+const scrape = (state: AgentState, page = new MetricsPage()) => parseExposition(page.text(state, 0))
 
 const LAYOUTS = [CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS]
 const PATHS = [...new Set(LAYOUTS.flatMap(({ paths }) => paths))]

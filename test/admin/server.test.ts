@@ -101,7 +101,7 @@ test('admin server: returns 500 and logs when a page fails, and serves the next 
   assert.equal((await ask(`${server.url}/metrics`)).status, 500)
   assert.match(lines.join(''), /no state/)
   fails = false
-  await new Promise((resolve) => setTimeout(resolve, 150))
+  await new Promise((resolve) => setTimeout(resolve, 300))
   assert.equal((await ask(`${server.url}/metrics`)).status, 200)
 })
 
@@ -205,6 +205,34 @@ test('admin server: answers one request of thousands that are pipelined, and pro
   assert.ok(reads <= 20 + 8, `${reads} pages rendered`)
 })
 
+test('admin server: answers every probe while clients of the same host ask for large pages without pause', async (t) => {
+  const pods = Array.from({ length: 500 }, (_, i) => podInterface(i, `shop/cart-${i}`, { 'frames.seen': i }))
+  const facts = { namespace: 'shop', hostNetwork: false, why: 'no mesh', isCaptured: true }
+  const traffic = pods.map((of, i) => podTraffic({ ...facts, uid: `${i}`, name: `cart-${i}`, interfaces: [of] }))
+  const { server } = await serve(t, () => agentState({ readPods: () => ({ pods: traffic, leftOut: 0 }) }))
+  const statuses = new Map<number, number>()
+  let done = false
+  const clients = Array.from({ length: 16 }, async (_, i) => {
+    while (!done) {
+      const { status, body } = await ask(`${server.url}/${['pods', 'metrics/pods'][i % 2]}`)
+      assert.ok(status === 429 || body.length > 100_000)
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+  })
+  await probe(server.url, 100)
+  while (statuses.get(429) === undefined) await probe(server.url, 1)
+  done = true
+  await Promise.all(clients)
+  assert.ok((statuses.get(200) ?? 0) > 0)
+  let metrics = await ask(`${server.url}/metrics`)
+  while (metrics.status === 429) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    metrics = await ask(`${server.url}/metrics`)
+  }
+  const refused = seriesValue(parseExposition(metrics.body), 'interceptor_admin_refused_total')
+  assert.ok((refused ?? 0) >= statuses.get(429)!)
+})
+
 test('admin server: renders a page once for concurrent requests', async (t) => {
   let reads = 0
   const { server } = await serve(t, () => {
@@ -237,6 +265,8 @@ test('admin server: a busy worker thread does not delay a scrape', async (t) => 
   }
   let before = await scrape()
   for (let grown = 0; grown < 3; ) {
+    // Pages are sent, and rendered, only so often.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     const now = await scrape()
     assert.ok(now >= before)
     if (now > before) grown += 1
