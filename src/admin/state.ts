@@ -24,7 +24,7 @@ export interface AgentState {
   /** One for each watched kind of object; empty without an API server. */
   readonly watches: readonly WatchReport[]
   readonly reload: ReloadState
-  /** The unix socket of the tap (docs/tap.md); null: there is none. */
+  /** The unix socket of the tap (docs/tap.md); null: it is not open. */
   readonly tapSocket: string | null
   /** The agent is stopping and finishes what is in the pipeline. */
   readonly draining: boolean

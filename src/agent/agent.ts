@@ -108,7 +108,7 @@ export class Agent {
       observation,
       ...this.#node.state(observation),
       reload: this.#reloader.state,
-      tapSocket: tap.socket === '' ? null : tap.socket,
+      tapSocket: observation.tap.open ? tap.socket : null,
       draining: this.#draining,
     }
   }

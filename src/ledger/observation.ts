@@ -13,7 +13,7 @@ export interface Observation {
   outputReachable: boolean | null
   shedding: SheddingObservation
   /** Readers of the tap, and pairs that a reader did not receive because it was slow, over all readers. */
-  tap: { readers: number; notShown: number }
+  tap: { open: boolean; readers: number; notShown: number }
 }
 
 /** Shares of connections that are kept, 0 to 1, by the reason for shedding the others; 1: all. The lower one applies. */

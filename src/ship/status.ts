@@ -12,7 +12,8 @@ const SIZE = 5
 /** Fields of the tap. */
 const TAP_READERS = 6
 const TAP_NOT_SHOWN = 7
-const FIELDS = 8
+const TAP_OPEN = 8
+const FIELDS = 9
 
 const UNKNOWN = 0
 const YES = 1
@@ -44,6 +45,16 @@ export class ShipStatus {
   get reachable(): boolean | null {
     const value = this.#fields[REACHABLE]
     return value === UNKNOWN ? null : value === YES
+  }
+
+  /** Whether the tap is open. */
+  get tapOpen(): boolean {
+    return this.#fields[TAP_OPEN] === 1
+  }
+
+  /** Shipper only. */
+  set tapOpen(isOpen: boolean) {
+    this.#fields[TAP_OPEN] = isOpen ? 1 : 0
   }
 
   /** Readers of the tap. */

@@ -27,7 +27,7 @@ export function observe({ ledger, targets, workers, shedding, bufferBytes }: Obs
     buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMs: status?.oldestMs ?? 0 },
     outputReachable: status?.reachable ?? null,
     shedding: shedding?.observe() ?? { cpu: 1, overload: 1 },
-    tap: { readers: status?.tapReaders ?? 0, notShown: status?.tapNotShown ?? 0 },
+    tap: { open: status?.tapOpen ?? false, readers: status?.tapReaders ?? 0, notShown: status?.tapNotShown ?? 0 },
   }
 }
 

@@ -39,7 +39,7 @@ export const observation = (parts: Partial<Observation> = {}): Observation => ({
   buffer: { bytes: 100, limitBytes: 1000, oldestMs: 2500 },
   outputReachable: true,
   shedding: { cpu: 1, overload: 0.5 },
-  tap: { readers: 1, notShown: 12 },
+  tap: { open: true, readers: 1, notShown: 12 },
   ...parts,
 })
 

@@ -20,11 +20,12 @@ test('ship status: shipper, output and tap do not overwrite each other’s value
   status.publish(1, 2, true)
   status.tapReaders = 3
   status.tapNotShown = 4
+  status.tapOpen = true
   progress.begun = true
   progress.pairs = 5
   progress.bytes = 6
   assert.deepEqual([status.bytes, status.oldestMs, status.reachable], [1, 2, true])
-  assert.deepEqual([status.tapReaders, status.tapNotShown], [3, 4])
+  assert.deepEqual([status.tapReaders, status.tapNotShown, status.tapOpen], [3, 4, true])
   assert.deepEqual([progress.begun, progress.pairs, progress.bytes], [true, 5, 6])
 })
 

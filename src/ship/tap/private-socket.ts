@@ -1,13 +1,19 @@
 /**
  * Listens on a unix socket that only this process's user may connect to. The permission is never wider, not even for a
- * moment: the socket is created in a folder that no other user may enter, and renamed once its mode is set. The rename
- * replaces what an agent that was killed has left.
+ * moment: the socket is created in a folder that no other user may enter, and linked to its path once its mode is set.
+ *
+ * A link, unlike a rename, replaces nothing: of two processes that start at the same time, one gets the path, and the other
+ * an error. What a killed process has left is removed first.
  */
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createConnection, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { runtimeError } from '../../errors.ts'
+
+/** Of the folders in which sockets are created. One exists for milliseconds, unless its process is killed in them. */
+const FOLDER_PREFIX = '.tap-'
+const ABANDONED_MS = 60_000
 
 /** A socket that is listened on. */
 export interface PrivateSocket {
@@ -20,18 +26,20 @@ export interface PrivateSocket {
  * @throws InterceptorError when another process listens there, or when the path is not a socket; system errors
  */
 export async function listenPrivately(server: Server, path: string): Promise<PrivateSocket> {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found?.isSocket() === false) throw runtimeError('there is a file of another kind')
-  if (found !== undefined && (await isListening(path))) throw runtimeError('another process listens there')
+  await deadSocketAt(path)
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const own = mkdtempSync(join(folder, '.tap-'))
+  removeAbandoned(folder)
+  const own = mkdtempSync(join(folder, FOLDER_PREFIX))
   try {
     const created = join(own, 's')
     server.listen(created)
     await once(server, 'listening')
     chmodSync(created, 0o600)
-    renameSync(created, path)
+    while (!linked(created, path)) {
+      const dead = await deadSocketAt(path)
+      if (dead !== null) removeDead(path, dead, join(own, 'dead'))
+    }
   } catch (error) {
     server.close()
     throw error
@@ -47,14 +55,59 @@ export async function listenPrivately(server: Server, path: string): Promise<Pri
   }
 }
 
-/** Whether a process accepts connections at a socket. */
-async function isListening(path: string): Promise<boolean> {
+/** @returns false if there is a file already */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * @returns the identity of a socket there on which nobody listens; null: there is none
+ * @throws InterceptorError when a process listens there, or the file is not a socket
+ */
+async function deadSocketAt(path: string): Promise<string | null> {
+  const identity = identityOf(path)
+  if (identity === null) return null
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() === false)
+    throw runtimeError('there is a file of another kind')
+  if (!(await isDead(path))) throw runtimeError('another process listens there')
+  return identity
+}
+
+/** Removes a dead socket. One that another process has put there since stays, or is put back. */
+function removeDead(path: string, dead: string, removed: string): void {
+  if (identityOf(path) !== dead) return
+  try {
+    renameSync(path, removed)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if (identityOf(removed) !== dead) linked(removed, path)
+}
+
+/** Removes what processes have left that were killed while they created their socket. */
+function removeAbandoned(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    const since = name.startsWith(FOLDER_PREFIX) ? statSync(path, { throwIfNoEntry: false })?.mtimeMs : undefined
+    if (since !== undefined && Date.now() - since > ABANDONED_MS) rmSync(path, { recursive: true, force: true })
+  }
+}
+
+/** Whether nobody listens on a socket. A process that is stopped, or has no room for another connection, listens. */
+async function isDead(path: string): Promise<boolean> {
   const socket = createConnection(path)
   try {
     await once(socket, 'connect')
-    return true
-  } catch {
     return false
+  } catch (error) {
+    return ['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')
   } finally {
     socket.destroy()
   }

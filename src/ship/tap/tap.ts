@@ -27,6 +27,7 @@ export class Tap implements PairViewer {
     this.#status = status
     this.#log = log
     status.tapReaders = 0
+    status.tapOpen = false
   }
 
   /**
@@ -39,6 +40,7 @@ export class Tap implements PairViewer {
     const server = createServer((socket) => tap.#accept(socket)).unref()
     try {
       tap.#socket = await listenPrivately(server, path)
+      status.tapOpen = true
       server.on('error', (error) => log.warn(`the tap failed: ${errorText(error)}`))
       return tap
     } catch (error) {
@@ -67,6 +69,7 @@ export class Tap implements PairViewer {
   /** Removes the socket and ends all connections. Resolves once every reader has read the rest, or was too slow for it. */
   async close(): Promise<void> {
     this.#socket?.close()
+    this.#status.tapOpen = false
     const readers = [...this.#readers.values()]
     this.#readers.clear()
     this.#status.tapReaders = 0

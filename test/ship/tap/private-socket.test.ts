@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,4 +70,40 @@ test('private socket: does not remove the socket of its successor', { skip }, as
   close()
   assert.equal(await ask(path), 'f')
   successor.close()
+})
+
+test('private socket: of several processes that start at once, one gets the path, and each other one an error', {
+  skip,
+}, async (t) => {
+  const inside = folder(t)
+  const path = join(inside, 'tap.sock')
+  for (const isFirstStart of [true, false]) {
+    if (!isFirstStart) {
+      const killed = createServer()
+      await listenPrivately(killed, path)
+      killed.close()
+    }
+    const letters = ['a', 'b', 'c', 'd', 'e', 'f']
+    const servers = letters.map(answering)
+    const outcomes = await Promise.allSettled(servers.map((server) => listenPrivately(server, path)))
+    const winners = letters.filter((_, index) => outcomes[index].status === 'fulfilled')
+    const answer = await ask(path)
+    for (const outcome of outcomes) if (outcome.status === 'fulfilled') outcome.value.close()
+    assert.deepEqual([winners.length, answer], [1, winners[0]])
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') assert.match(String(outcome.reason), /another process listens there/)
+    }
+    assert.deepEqual(readdirSync(inside), [])
+  }
+})
+
+test('private socket: removes the folders of processes that were killed at their start, and no others', {
+  skip,
+}, async (t) => {
+  const inside = folder(t)
+  for (const name of ['.tap-old', '.tap-new', 'other']) mkdirSync(join(inside, name))
+  for (const name of ['.tap-old', 'other']) utimesSync(join(inside, name), 0, 0)
+  const { close } = await listenPrivately(answering('a'), join(inside, 'tap.sock'))
+  assert.deepEqual(readdirSync(inside).sort(), ['.tap-new', 'other', 'tap.sock'])
+  close()
 })
