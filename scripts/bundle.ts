@@ -140,7 +140,7 @@ async function bundle(folder: string): Promise<void> {
     ...REQUIRED.map((name) => bundlePackage(name, folder)),
   ]
   const files = (await Promise.all(bundles)).flat()
-  await mergeChunks(folder, { entry: 'main', roots: START, name: 'start', banner: BANNER })
+  await mergeChunks(folder, { entry: 'launch', roots: START, name: 'start', banner: BANNER })
   await mergeChunks(folder, { entry: 'start', roots: RUN, name: 'run', banner: BANNER })
   copyAssets(folder)
   writeFileSync(join(folder, 'licenses.txt'), licenses(files))

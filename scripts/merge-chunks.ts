@@ -13,7 +13,7 @@ const ON_DEMAND = /\bimport\("\.\/([^"]+)\.js"\)/g
 const EXPORTS = /^export \{([^}]*)\};$/gm
 
 export interface Merge {
-  /** Of the entry that is loaded before: its files stay as they are. */
+  /** The file that is loaded before, or the first part of its name: it and what it imports stay as they are. */
   entry: string
   /** Modules that the merged file begins with, by the first part of their file's name; with all that they import. */
   roots: readonly string[]
@@ -27,7 +27,7 @@ export interface Merge {
 export async function mergeChunks(folder: string, { entry, roots, name, banner }: Merge): Promise<void> {
   const files = readdirSync(folder).flatMap((file) => (file.endsWith('.js') ? file.slice(0, -'.js'.length) : []))
   const texts = new Map(files.map((file) => [file, readFileSync(join(folder, `${file}.js`), 'utf8')]))
-  const before = importedBy([entry], texts)
+  const before = importedBy([files.includes(entry) ? entry : fileOf(entry, files)], texts)
   const merged = [
     ...importedBy(
       roots.map((root) => fileOf(root, files)),

@@ -129,7 +129,7 @@ export const lacksPrivilege = (error: unknown): boolean =>
 
 /** Converts anything thrown to a failure: EXIT_RUNTIME unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
-  const known = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
+  const known = descriptorError(error) ?? addressSpaceError(error) ?? (error instanceof InterceptorError ? error : null)
   if (known === null) return { message: errorText(error), exitCode: EXIT_RUNTIME, hint: null }
   return { message: known.message, exitCode: known.exitCode, hint: known.hint }
 }
@@ -144,6 +144,17 @@ export function descriptorError(error: unknown): InterceptorError | null {
   if (code === 'ENFILE') return runtimeError('this system has no file descriptors left (ENFILE)', { cause: error })
   return runtimeError('this process may not open more files (EMFILE)', {
     hint: 'Raise its limit of file descriptors, as with `ulimit -n 4096`. The program needs about 200, and 3 per interface.',
+    cause: error,
+  })
+}
+
+/** As V8 words it. */
+const NO_ADDRESS_SPACE = 'WebAssembly.Memory(): could not allocate memory'
+
+function addressSpaceError(error: unknown): InterceptorError | null {
+  if (!(error instanceof RangeError) || error.message !== NO_ADDRESS_SPACE) return null
+  return runtimeError('this process may not reserve enough address space for WebAssembly', {
+    hint: 'Lift its limit of virtual memory (`ulimit -v unlimited`); a cgroup limits the memory that is used.',
     cause: error,
   })
 }

@@ -1,0 +1,27 @@
+/** Starts the program, apart from what ends the process (main.ts). */
+import './thread/no-inspector.ts'
+import { writeError, writeOutput } from './cli/terminal.ts'
+import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
+import { setCompilerFlags } from './thread/v8-flags.ts'
+import { VERSION } from './version.ts'
+
+setCompilerFlags()
+
+/** Runs a command. @param args of the command line @returns the exit code */
+export async function launch(args: readonly string[]): Promise<number> {
+  try {
+    // Without the command line, which is slower to load than all the rest.
+    if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+      writeOutput(`${VERSION}\n`)
+      return EXIT_DONE
+    }
+    // Loading some hundred files may already need more descriptors than the process is allowed.
+    const { runCommandLine } = await import('./cli/program.ts')
+    return await runCommandLine(args)
+  } catch (error) {
+    const failure = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
+    if (failure === null) throw error
+    writeError(`interceptor: ${failure.message}\n${failure.hint === null ? '' : `${failure.hint}\n`}`)
+    return EXIT_RUNTIME
+  }
+}
