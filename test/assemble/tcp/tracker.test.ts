@@ -8,6 +8,7 @@ import {
   END_INTERFACE_GONE,
   END_RESET,
 } from '../../../src/ledger/reasons.ts'
+import { collidingClient } from '../../support/colliding-clients.ts'
 import { CLIENT, type Link } from '../../support/tcp-frames.ts'
 import { ACK, FIN, RST, type Segment, START_MICROS, SYN, TcpScript } from '../../support/tcp-script.ts'
 import { CLIENT_ISN, fromClient, fromServer, handshake, SERVER_ISN, syn } from './raw-segments.ts'
@@ -212,16 +213,19 @@ describe('tracker: bounds', () => {
     assert.equal(tcp.count('flows.open'), 2)
   })
 
-  test('peers that choose addresses with colliding steering hashes cannot choose their bucket', () => {
-    const tcp = new TcpHarness({ flows: 5000 })
-    for (let port = 1; port <= 4096; port++) {
-      // endpoint4() of flow-hash.ts mixes address ^ (port + 1) * 0x9e3779b1: always the same here.
-      const address = (0x0a000005 ^ Math.imul(port + 1, 0x9e3779b1)) >>> 0
-      const dotted = [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.')
-      tcp.segment(syn(port), { client: { address: dotted, port } })
+  test('65,000 SYNs of peers with one steering hash cost what others do: nobody can choose a bucket', () => {
+    const SYNS = 65_000
+    const visitsOf = (addressOf: (port: number) => number[]): number => {
+      const tcp = new TcpHarness({ flows: SYNS })
+      for (let port = 1; port <= SYNS; port++) {
+        tcp.segment(syn(port), { client: { address: addressOf(port).join('.'), port } })
+      }
+      assert.equal(tcp.flows.size, SYNS)
+      return tcp.flows.visits
     }
-    assert.equal(tcp.flows.size, 4096)
-    assert.ok(tcp.flows.visits < 4096 * 4, `${tcp.flows.visits} flows compared`)
+    const plain = visitsOf((port) => [10, 1, port >> 8, port & 255])
+    const chosen = visitsOf(collidingClient)
+    assert.ok(plain > 0 && chosen < plain * 1.1, `${chosen} flows compared, ${plain} for plain ones`)
   })
 
   test('thousands of consecutive connections stay within the limit', () => {

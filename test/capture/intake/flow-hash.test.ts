@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { assemblerOf, flowHash } from '../../../src/capture/intake/flow-hash.ts'
+import { collidingClient } from '../../support/colliding-clients.ts'
 import { packet, tcp } from '../../support/frames.ts'
 
 function hashOf(source: number[], destination: number[], ports: [number, number], secret = 0): number {
@@ -37,6 +38,19 @@ test('flowHash: connections chosen for equal hashes differ under another secret'
   const hash = ([address, port]: [number[], number]): number =>
     hashOf(address, [10, 255, 0, 1], [port, 80], 0x5eed5eed) & 0xffff
   assert.ok(chosen.filter(([a, b]) => hash(a) === hash(b)).length <= 2)
+})
+
+test('flowHash: 65,000 connections chosen for one hash are spread over the assemblers by a secret', () => {
+  const SYNS = 65_000
+  const ASSEMBLERS = 4
+  const hashes = (secret: number): number[] =>
+    Array.from({ length: SYNS }, (_, port) => hashOf(collidingClient(port), [10, 255, 0, 1], [port, 80], secret))
+  assert.equal(new Set(hashes(0)).size, 1)
+  const keyed = hashes(0x5eed5eed)
+  assert.ok(new Set(keyed).size > SYNS * 0.999)
+  const loads = new Array<number>(ASSEMBLERS).fill(0)
+  for (const hash of keyed) loads[assemblerOf(hash, ASSEMBLERS)] += 1
+  for (const load of loads) assert.ok(Math.abs(load - SYNS / ASSEMBLERS) < SYNS * 0.02, `${loads}`)
 })
 
 /** Families of connections as in clusters, for which a weak hash collides. */

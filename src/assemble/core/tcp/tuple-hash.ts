@@ -1,7 +1,7 @@
 /**
  * The bucket of a connection: multilinear hashing of 32-bit words with random 64-bit keys (Lemire and Kaser, "Strongly
  * universal string hashing is fast", 2014). Two different tuples share a bucket by chance alone, whoever chooses them: the
- * hash that steers frames has no secret, so a peer could choose addresses and ports that collide in it.
+ * hash that steers frames is weaker, and without a secret where files are read.
  */
 import { Region } from '../memory/regions'
 
