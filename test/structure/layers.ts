@@ -5,7 +5,8 @@
 
 /** From the top down. */
 export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
-  { folders: ['main.ts'], why: 'the program: starts the command line, and is the only place that exits' },
+  { folders: ['main.ts'], why: 'the program: the only place that exits' },
+  { folders: ['launch.ts'], why: 'starts the command line' },
   { folders: ['cli'], why: 'one file for each command; whatever a command needs is below' },
   {
     folders: ['agent', 'doctor', 'ui'],
