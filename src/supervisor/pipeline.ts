@@ -217,7 +217,7 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  /** Captures the sockets that are bound. An assembler that starts later is told of their interfaces then. */
+  /** Captures the sockets that are bound. An assembler that starts later then receives their interfaces. */
   async #captureSockets({ sockets, opened, ownNetns }: SocketInput, { captures }: RunWorkers): Promise<void> {
     const { TargetSet } = await import('./targets/target-set.ts')
     const { releaseStartMemory } = await import('../sys/release-memory.ts')

@@ -1,4 +1,4 @@
-/** The progress of a run, as its capture worker reports it and its caller hears of it. Main thread. */
+/** The progress of a run: the capture worker reports it, and it is passed on to the run's caller. Main thread. */
 import { count } from '../ledger/ledger.ts'
 import type { RunLedger } from '../ledger/run-ledger.ts'
 import type { PipelineOptions } from './options.ts'

@@ -125,8 +125,8 @@ export class Connection {
 }
 
 /**
- * What only some connections need. What it held for another connection stays until it is written: flags of the connection tell what
- * counts.
+ * What only some connections need. What it held for another connection stays until it is overwritten: flags of the connection show
+ * which fields are valid.
  */
 @unmanaged
 export class Doubts {
@@ -301,7 +301,7 @@ export const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
 export const EXCHANGE_BYTES: usize = EXCHANGE_HEAD + MESSAGE_BYTES
 export const DOUBTS_BYTES: usize = offsetof<Doubts>()
 
-/** What only some connections need; its flags tell which of it counts. */
+/** What only some connections need; its flags show which fields are valid. */
 export function doubtsOf(connection: Connection): Doubts {
   const index = <u32>(changetype<usize>(connection) - Region.firstConnection) / <u32>CONNECTION_BYTES
   return changetype<Doubts>(Region.doubts + <usize>index * DOUBTS_BYTES)

@@ -275,7 +275,7 @@ export class Flow {
   set midstream(is: bool) {
     this.flags = is ? this.flags | MIDSTREAM : this.flags & ~MIDSTREAM
   }
-  /** It continues a connection that a RST had closed, as captured: whoever received the RST ignored it. */
+  /** It continues a connection that a RST had closed, as captured: the receiver of the RST ignored it. */
   get resumed(): bool {
     return (this.flags & RESUMED) !== 0
   }
@@ -351,7 +351,10 @@ export class Tail {
   b3: u32
 }
 
-/** What only some connections need. What it held for another connection stays until it is written: flags of the flow tell what counts. */
+/**
+ * What only some connections need. What it held for another connection stays until it is overwritten: flags of the flow show which
+ * fields are valid.
+ */
 @unmanaged
 export class Extras {
   /** The other virtual network in which the connection was captured, once `joined`. */
@@ -378,7 +381,7 @@ export function tailOf(flow: Flow): Tail {
   return changetype<Tail>(Region.tails + <usize>indexOf(flow) * TAIL_BYTES)
 }
 
-/** What only some flows need; their flags tell which of it counts. */
+/** What only some flows need; their flags show which fields are valid. */
 export function extrasOf(flow: Flow): Extras {
   return changetype<Extras>(Region.extras + <usize>indexOf(flow) * EXTRAS_BYTES)
 }
