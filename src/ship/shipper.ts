@@ -23,8 +23,13 @@ const MAX_READ_BYTES = 1024 * 1024
 /** After an iteration that read less, the loop sleeps for NAP_MS, so that pairs gather. */
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
-/** The same in live capture, once the rings are empty: meanwhile the fastest burst does not fill a ring's resting part. */
-const LIVE_NAP_MS = 10
+/** The same in live capture, once the rings are empty: meanwhile the fastest burst fills a third of a ring's resting part. */
+const LIVE_NAP_MS = 4
+/**
+ * The longest nap while pairs gather in the sink, which ends when they are due: that burst does not fill the resting part. At
+ * other times a nap of this length would delay the next batch's first pair, and with it the whole batch.
+ */
+const GATHER_MS = 10
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
@@ -232,7 +237,9 @@ export class Shipper {
     const isLive = !this.#waits
     if (bytesRead >= BUSY_BYTES && !(isLive && this.#empty)) return new Promise((resolve) => setImmediate(resolve))
     if (bytesRead > 0) {
-      const napMs = isLive ? Math.min(LIVE_NAP_MS, Math.max(NAP_MS, sink.nextDueMs - nowMs)) : NAP_MS
+      const dueMs = Math.max(NAP_MS, sink.nextDueMs - nowMs)
+      const liveNapMs = dueMs <= GATHER_MS ? dueMs : LIVE_NAP_MS
+      const napMs = isLive ? liveNapMs : NAP_MS
       return new Promise((resolve) => setTimeout(resolve, napMs))
     }
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
