@@ -11,26 +11,34 @@ import type { Plan } from './plan.ts'
  */
 export type Arrangement = 'main' | 'read' | 'each'
 
-/** All pairs of files up to this size fit into the rings and the buffer, so that a slow output delays nothing else. */
+/** Files of more bytes are worth a thread: a fifth of a second. */
 const SMALL_BYTES = 1024 * 1024
-/** What gzipped captures of text usually become. */
+/** What gzipped captures of text usually become, and the most that deflate can make of a byte. */
 const GZIP_FACTOR = 8
+const MOST_GZIP_FACTOR = 1032
+/** The most that pairs are larger than their frames: each has a head of some hundred bytes. */
+const PAIR_FACTOR = 2
 const STDOUT = 1
 
 /** Followed files are treated as live capture: a worker that fails is replaced whatever it was doing. */
-export function arrange({ input }: PipelineOptions, { assemblers, sink }: Plan): Arrangement {
+export function arrange({ input, config }: PipelineOptions, { assemblers, sink, budget }: Plan): Arrangement {
   if (input.kind !== 'files' || input.follow || assemblers > 1) return 'each'
   if (sink.kind === 'none') return 'main'
-  const isQuick = sink.kind === 'stream' && neverBlocks(sink.path) && areSmall(input.paths)
-  return isQuick ? 'main' : 'read'
+  if (sink.kind !== 'stream' || !neverBlocks(sink.path)) return 'read'
+  return areSmall(input.paths, budget.pairRingBytes + config.ship.bufferBytes) ? 'main' : 'read'
 }
 
-function areSmall(paths: readonly string[]): boolean {
-  let bytes = 0
+/** @param room for pairs that wait for a slow reader: with more, the assembler would wait too, and with it the main thread */
+function areSmall(paths: readonly string[], room: number): boolean {
+  let usual = 0
+  let most = 0
   for (const path of paths) {
-    if (bytes <= SMALL_BYTES) bytes += captureBytes(path)
+    if (usual > SMALL_BYTES) return false
+    const { bytes, zipped } = sizeOf(path)
+    usual += bytes * (zipped ? GZIP_FACTOR : 1)
+    most += bytes * (zipped ? MOST_GZIP_FACTOR : 1) * PAIR_FACTOR
   }
-  return bytes <= SMALL_BYTES
+  return usual <= SMALL_BYTES && most <= room
 }
 
 /** Whether the output is written without blocking: see OutputFile. */
@@ -38,11 +46,11 @@ function neverBlocks(path: string | null): boolean {
   return path !== null || (process.platform === 'linux' && !fstatSync(STDOUT).isSocket())
 }
 
-/** About how many bytes of capture a file holds; Infinity where that is unknown. The capture stage reports what is wrong with it. */
-function captureBytes(path: string): number {
+/** Infinity where the size is unknown. The capture stage reports what is wrong with a file. */
+function sizeOf(path: string): { bytes: number; zipped: boolean } {
   const stats = path === '-' ? undefined : statSync(path, { throwIfNoEntry: false })
-  if (stats?.isFile() !== true) return Infinity
-  return stats.size * (startsAsGzip(path) ? GZIP_FACTOR : 1)
+  if (stats?.isFile() !== true) return { bytes: Infinity, zipped: false }
+  return { bytes: stats.size, zipped: startsAsGzip(path) }
 }
 
 function startsAsGzip(path: string): boolean {

@@ -1,7 +1,17 @@
 /** Inputs and outputs of `read` that are large, endless or slow, with all of its threads or with one (supervisor/arrangement.ts). */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -9,9 +19,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { EXIT_DAMAGED, EXIT_INTERRUPTED, EXIT_RUNTIME } from '../../src/errors.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
-import { sequential } from '../support/http-script.ts'
+import { request, response, sequential } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { encodeFrames, pcapOf } from '../support/tcp-frames.ts'
+import { TcpScript } from '../support/tcp-script.ts'
 import { finish, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'slow-ends-'))
@@ -31,6 +42,13 @@ const capture = pcapOf(
   ).flat(),
 )
 
+/** Responses with bodies that gzip makes much smaller. */
+function repetitive(pairs: number, bodyBytes: number): Buffer {
+  const script = new TcpScript().handshake()
+  for (let n = 0; n < pairs; n += 1) script.client(request(`/${n}`)).server(response('x'.repeat(bodyBytes)))
+  return pcapOf(encodeFrames(script.close().segments))
+}
+
 function file(name: string, bytes: Uint8Array): string {
   writeFileSync(join(folder, name), bytes)
   return join(folder, name)
@@ -39,7 +57,10 @@ function file(name: string, bytes: Uint8Array): string {
 /** More pairs than the rings, the buffer and a pipe hold. */
 const LARGE = file('large.pcap', capture)
 /** Small enough for one thread. */
-const ZIPPED = file('large.pcap.gz', gzipSync(capture.subarray(0, 200_000)))
+const SMALL = file('small.pcap', capture.subarray(0, 1_000_000))
+/** A small file with as much in it as in the large one. */
+const DENSE = file('dense.pcap.gz', gzipSync(repetitive(125, 60_000)))
+assert.ok(statSync(DENSE).size < 128 * 1024)
 const ENDLESS = file('endless.pcap', capture)
 truncateSync(ENDLESS, ENDLESS_BYTES)
 
@@ -116,7 +137,7 @@ for (const output of ['none', 'ndjson']) {
 const LATE = ['sh', '-c', '"$@" | (sleep 1.5; cat)', 'sh']
 
 for (const [name, path] of [
-  ['one thread', ZIPPED],
+  ['one thread', SMALL],
   ['threads', LARGE],
 ] as const) {
   test(`read: a reader that pauses for longer than all limits gets every pair: ${name}`, async () => {
@@ -138,14 +159,15 @@ function unread(name: string): { path: string; fd: number } {
   return { path, fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) }
 }
 
-for (const [name, signals, timeout, expected] of [
-  ['ends within shutdown.timeout', 1, '100ms', EXIT_RUNTIME],
-  ['ends at once after a second one', 2, '10m', EXIT_INTERRUPTED],
+for (const [name, signals, timeout, expected, input] of [
+  ['ends within shutdown.timeout', 1, '100ms', EXIT_RUNTIME, LARGE],
+  ['ends at once after a second one', 2, '10m', EXIT_INTERRUPTED, LARGE],
+  ['and a small file has many pairs', 1, '101ms', EXIT_RUNTIME, DENSE],
 ] as const) {
   test(`read: SIGINT, while nobody reads the output: ${name}`, async () => {
-    const { path, fd } = unread(`unread-${signals}`)
+    const { path, fd } = unread(`unread-${signals}-${timeout}`)
     const args = ['read', '-vv', '--progress', 'always', '--all', '-o', 'ndjson', '-w', path, ...BUFFERS]
-    const child = start([...args, '--set', `shutdown.timeout=${timeout}`, LARGE])
+    const child = start([...args, '--set', `shutdown.timeout=${timeout}`, input])
     // Half of the file waits in the rings: the assembler waits for room by then.
     await printed(child, /[1-9]\d* pairs/)
     await sleep(500)
