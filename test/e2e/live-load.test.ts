@@ -9,10 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeTrace } from '../../bench/traces.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { flowHash } from '../../src/capture/intake/flow-hash.ts'
 import { isKept, KEEP_ALL } from '../../src/capture/intake/flow-shedder.ts'
 import { CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
+import { count } from '../../src/ledger/ledger.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
+import { assertLaws } from '../support/ledger.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
 import { segmentOf } from '../support/segments.ts'
 
@@ -23,6 +26,8 @@ const MIB = 1024 * 1024
 const PROBE = 1000
 /** Within this time a frame is read from the kernel's open block (af-packet/source.ts). */
 const SETTLE_MS = 600
+/** How long a program runs under load before it is ended. */
+const UNDER_LOAD_MS = 1500
 
 const folder = mkdtempSync(join(tmpdir(), 'itl-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -210,6 +215,40 @@ test('load: frames that are read rarely, because connections are shed for limits
   assert.equal(counters['frames.queued'], 2 * keptFrames(file, keep))
   assert.equal(counters['frames.kernelDropped'], 0)
   assert.ok(counters['frames.kernelShed'] > 0)
+})
+
+test('load: SIGTERM under a flood ends in order: everything is drained or counted, within shutdown.timeout', {
+  skip: skip || needs('libpcap'),
+}, async (t) => {
+  const left = sender(t)
+  const summary = join(folder, 'sigterm.json')
+  const flood = left.spawn(
+    ...(['tcpreplay', '-q', '-i', 'eth0', '--topspeed', '--preload-pcap', '--loop', '1000000'] as const),
+    makeTrace('api', 5000).path,
+  )
+  const options = ['-i', 'eth0', '-o', 'none', '--all', '--summary', summary]
+  const command = left.spawn(process.execPath, PROGRAM, 'capture', ...options)
+  t.after(() => {
+    flood.kill('SIGKILL')
+    command.kill('SIGKILL')
+  })
+  let log = ''
+  command.stderr?.on('data', (chunk) => {
+    log += String(chunk)
+  })
+  while (!log.includes('capturing on')) {
+    assert.equal(command.exitCode, null, log)
+    await sleep(10)
+  }
+  await sleep(UNDER_LOAD_MS)
+  command.kill('SIGTERM')
+  assert.deepEqual(await once(command, 'close'), [0, null], log)
+  assert.equal(flood.exitCode, null, 'it lasts to the end')
+  assert.doesNotMatch(log, /not drained|restarted/)
+  const ledger = JSON.parse(readFileSync(summary, 'utf8'))
+  assertLaws(ledger)
+  assert.ok(count(ledger, 'pairs.kept') > 0 && count(ledger, 'frames.consumed') > FRAMES, log)
+  assert.deepEqual([count(ledger, 'frames.lost'), count(ledger, 'pairs.queued')], [0, 0])
 })
 
 test('load: a pause of ten seconds at 1,000 frames per second of API traffic loses nothing in the default ring', {
