@@ -25,9 +25,9 @@ export class LiveRun {
     this.#ended = outputOf(child, 'interceptor')
   }
 
-  /** Starts capturing and waits until it does. @param args added to the command line */
-  static start(veth: VethPair, args: readonly string[]): Promise<LiveRun> {
-    return LiveRun.startProgram(veth, [PROGRAM, 'capture', '-i', 'eth0', '--all', '-q', '-o', 'none', ...args])
+  /** Starts capturing and waits until it does. @param args added to the command line @param output its options */
+  static start(veth: VethPair, args: readonly string[], output: readonly string[] = ['-o', 'none']): Promise<LiveRun> {
+    return LiveRun.startProgram(veth, [PROGRAM, 'capture', '-i', 'eth0', '--all', '-q', ...output, ...args])
   }
 
   /** The same with another program. @param commandLine of Node.js */

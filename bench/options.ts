@@ -9,6 +9,7 @@ const PARTS = [
   'allocation',
   'capture',
   'live',
+  'live-kafka',
   'ship',
   'latency',
   'discovery',

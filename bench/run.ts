@@ -13,6 +13,7 @@ import { measureIdle } from './idle.ts'
 import { measureImage } from './image.ts'
 import { measureLatency } from './latency.ts'
 import { measureLive } from './live.ts'
+import { measureLiveKafka } from './live-kafka.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
 import { type BenchOptions, type Part, readOptions } from './options.ts'
@@ -46,6 +47,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureCapture()]
     case 'live':
       return [await measureLive(traces, { rounds, workers })]
+    case 'live-kafka':
+      return [await measureLiveKafka(traces.at(-1)!, rounds)]
     case 'ship':
       return measureShip(traces, rounds)
     case 'latency':

@@ -53,6 +53,8 @@ export interface KafkaOptions {
   port: number
   /** Lines added to server.properties. */
   properties?: string[]
+  /** The network namespace in which it runs, and where its addresses are valid. Absent: this process's. */
+  namespace?: string
   /** Makes it another broker of the cluster whose first broker, and controller, is `of`. */
   member?: { of: KafkaBroker; nodeId: number }
 }
@@ -73,14 +75,17 @@ export class KafkaBroker {
   /** PEM of the authority that signed the broker's certificate. */
   readonly caFile: string
   readonly #port: number
+  /** Puts a program into the namespace: the start of its command line. */
+  readonly #enter: readonly string[]
   readonly #properties: string
   #process: ChildProcess | null = null
   #starts = 0
 
   /** Prepares a folder; `start` runs it. @throws when a tool fails, with its output */
   constructor(options: KafkaOptions) {
-    const { port, member } = options
+    const { port, member, namespace } = options
     this.#port = port
+    this.#enter = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
     this.plaintext = `127.0.0.1:${port}`
     this.saslSsl = `localhost:${port + 1}`
     this.caFile = join(this.folder, 'ca.crt')
@@ -99,7 +104,8 @@ export class KafkaBroker {
     const log = openSync(logFile, 'a')
     const record = existsSync(KAFKA_CLASSES) ? [] : [`-XX:ArchiveClassesAtExit=${this.#recordedClasses}`]
     const command = [...record, ...javaArgs('kafka.Kafka', [this.#properties])]
-    const child = killAtExit(spawn('java', command, { stdio: ['ignore', log, log] }))
+    const [program, ...args] = [...this.#enter, 'java', ...command]
+    const child = killAtExit(spawn(program, args, { stdio: ['ignore', log, log] }))
     closeSync(log)
     this.#process = child
     this.#starts += 1
