@@ -23,7 +23,7 @@ import { WaitingStatus } from './waiting-status.ts'
 
 /** Keys of the bounds that drop pairs, by the reason in the ledger. */
 const BUFFER_BOUNDS = { maxAge: 'ship.maxAge', bufferBytes: 'ship.bufferBytes' } as const
-/** A reader that closes the output, as `head` does, leaves pairs of the reason `shutdown` too: there it is no bound. */
+/** Pairs left by a reader that closes the output, as `head` does, count as `shutdown` too, although no bound was reached. */
 const SHIP_BOUNDS = { ...BUFFER_BOUNDS, shutdown: 'shutdown.timeout' } as const
 
 /**

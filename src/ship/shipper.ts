@@ -26,8 +26,8 @@ const NAP_MS = 1
 /** The same in live capture, once the rings are empty: meanwhile the fastest burst fills a third of a ring's resting part. */
 const LIVE_NAP_MS = 4
 /**
- * The longest nap while pairs gather in the sink, which ends when they are due: that burst does not fill the resting part. At
- * other times a nap of this length would delay the next batch's first pair, and with it the whole batch.
+ * The longest nap while pairs gather in the sink; it ends when they are due. Meanwhile the fastest burst does not fill a ring's
+ * resting part. While none gather, a nap of this length would delay the next batch's first pair, and with it the whole batch.
  */
 const GATHER_MS = 10
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */

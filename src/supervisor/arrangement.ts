@@ -11,9 +11,9 @@ import type { Plan } from './plan.ts'
  */
 export type Arrangement = 'main' | 'read' | 'each'
 
-/** Files of more bytes are worth a thread: a fifth of a second. */
+/** Larger files, which take more than about a fifth of a second, are worth the cost of a thread. */
 const SMALL_BYTES = 1024 * 1024
-/** What gzipped captures of text usually become, and the most that deflate can make of a byte. */
+/** Bytes that one deflated byte becomes: usually, in captures of text, and at most. */
 const GZIP_FACTOR = 8
 const MOST_GZIP_FACTOR = 1032
 /** The most that pairs are larger than their frames: each has a head of some hundred bytes. */

@@ -166,7 +166,7 @@ class Pipeline implements TargetPipeline {
     const assembled = workers.startAssemblers().then((ends) => this.#assemblersEnded(ends, waits))
     await shipping
     if (this.#end.hasFailed) return
-    // Only then: the reader of a file would keep an assembler in its thread from starting.
+    // Assemblers first: in a shared thread, reading a file leaves them no time to start.
     await workers.assemblersReady()
     await this.#capture(input, workers)
     workers.sourcesGiven()
