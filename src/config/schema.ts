@@ -154,11 +154,16 @@ export const configSchema = z
       ),
     }),
     priority: section('The priority of the agent on its host. It is only ever lowered.', {
-      nice: integer(10, 'CPU scheduling priority of all threads: 0 leaves it unchanged, 19 is the lowest.', 0, 19),
+      nice: integer(
+        10,
+        'CPU scheduling priority of all threads but the main one, which answers probes: 0 leaves it unchanged, 19 is the lowest.',
+        0,
+        19,
+      ),
       scheduler: choice(
         ['normal', 'batch', 'idle'],
         'batch',
-        'Linux scheduling policy. idle: the agent runs only when the CPU has nothing else to do, and loses frames otherwise.',
+        'Linux scheduling policy of the same threads. idle: they run only when the CPU has nothing else to do, and lose frames otherwise.',
       ),
       io: choice(['normal', 'idle'], 'idle', 'I/O class. idle: file access only when no other process needs the disk.'),
       oomScoreAdjust: integer(

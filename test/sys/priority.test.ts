@@ -8,11 +8,18 @@ import { mayRaise } from '../../src/sys/priority.ts'
 
 const skip = needs('linux')
 
-/** Priorities of a process, and of a worker that it starts afterwards, once the priority has been lowered. */
+interface ThreadPriority {
+  nice: number
+  policy: number
+  io: string
+}
+
+/** Priorities of a process, and of workers that it starts afterwards, once the priority has been lowered. */
 interface Report {
   problems: string[]
-  /** Nice value, scheduling policy and I/O class of each thread of the process, and then of the worker. */
-  threads: { nice: number; policy: number; io: string }[]
+  main: ThreadPriority
+  /** All other threads: those of Node.js, and the workers. */
+  threads: ThreadPriority[]
   oom: number
 }
 
@@ -32,37 +39,46 @@ const program = (priority: object, before: string): string => `
   import { lowerPriority } from '${join(ROOT, 'dist/src/sys/priority.js')}'
   ${before}
   const problems = lowerPriority(${JSON.stringify(priority)})
-  const worker = new Worker('setInterval(() => {}, 1000)', { eval: true })
-  await new Promise((resolve) => worker.once('online', resolve))
-  const threads = readdirSync('/proc/self/task').map((id) => {
+  const before = readdirSync('/proc/self/task').length
+  for (let i = 0; i < 2; i += 1) {
+    const worker = new Worker('setInterval(() => {}, 1000)', { eval: true })
+    await new Promise((resolve) => worker.once('online', resolve))
+  }
+  const ids = readdirSync('/proc/self/task')
+  if (ids.length < before + 2) throw new Error('the workers do not run')
+  const look = (id) => {
     const fields = readFileSync('/proc/self/task/' + id + '/stat', 'latin1').split(') ')[1].split(' ')
     const io = spawnSync('ionice', ['-p', id], { encoding: 'utf8' }).stdout.trim()
     return { nice: Number(fields[16]), policy: Number(fields[38]), io }
-  })
-  console.log(JSON.stringify({ problems, threads, oom: Number(readFileSync('/proc/self/oom_score_adj', 'latin1')) }))
+  }
+  const main = look(String(process.pid))
+  const threads = ids.filter((id) => Number(id) !== process.pid).map(look)
+  console.log(JSON.stringify({ problems, main, threads, oom: Number(readFileSync('/proc/self/oom_score_adj', 'latin1')) }))
   process.exit(0)
 `
 
-test('priority: lowers every thread, and threads that start later', { skip }, () => {
-  const { problems, threads, oom } = lowered({ nice: 7, scheduler: 'batch', io: 'idle', oomScoreAdjust: 400 })
+test('priority: lowers every thread but the main one, and threads that start later', { skip }, () => {
+  const { problems, main, threads, oom } = lowered({ nice: 7, scheduler: 'batch', io: 'idle', oomScoreAdjust: 400 })
   assert.deepEqual(problems, [])
   assert.ok(threads.length > 2)
   assert.deepEqual(
     [...new Set(threads.map((thread) => JSON.stringify(thread)))].map((text) => JSON.parse(text)),
     [{ nice: 7, policy: 3, io: 'idle' }],
   )
+  assert.deepEqual(main, { nice: 0, policy: 0, io: 'idle' })
   assert.equal(oom, 400)
 })
 
 test('priority: sets the idle scheduling policy', { skip }, () => {
-  const { threads } = lowered({ nice: 0, scheduler: 'idle', io: 'normal', oomScoreAdjust: 0 })
+  const { main, threads } = lowered({ nice: 0, scheduler: 'idle', io: 'normal', oomScoreAdjust: 0 })
+  assert.equal(main.policy, 0)
   assert.ok(threads.every(({ policy, nice, io }) => policy === 5 && nice === 0 && io !== 'idle'))
 })
 
 test('priority: changes nothing with every part disabled', { skip }, () => {
-  const { problems, threads, oom } = lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 0 })
+  const { problems, main, threads, oom } = lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 0 })
   assert.deepEqual([problems, oom], [[], 0])
-  assert.ok(threads.every(({ policy, nice }) => policy === 0 && nice === 0))
+  assert.ok([main, ...threads].every(({ policy, nice }) => policy === 0 && nice === 0))
 })
 
 test('priority: keeps the protection from the OOM killer', () => {
