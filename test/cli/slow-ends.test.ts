@@ -133,6 +133,30 @@ for (const output of ['none', 'ndjson']) {
   })
 }
 
+/** Loaded into each thread of the program: the third read of a large piece takes longer than a heartbeat may. */
+const SLOW_DISK = file(
+  'slow-disk.cjs',
+  Buffer.from(`
+    const fs = require('node:fs')
+    const { readSync } = fs
+    let reads = 0
+    fs.readSync = (fd, buffer, ...rest) => {
+      if (buffer.length > 4096 && ++reads === 3) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_500)
+      return readSync(fd, buffer, ...rest)
+    }
+    require('node:module').syncBuiltinESMExports()
+  `),
+)
+
+test('read: a disk that is slower than a heartbeat costs no pair', async () => {
+  const started = performance.now()
+  const env = { NODE_OPTIONS: `--require ${SLOW_DISK}` }
+  const { code, stdout, stderr } = await run(['read', '--all', '-o', 'ndjson', LARGE], { env })
+  assert.equal(code, 0, stderr)
+  assert.equal(lines(stdout), PAIRS)
+  assert.ok(performance.now() - started > 3_500, 'the disk was not slow')
+})
+
 /** A pipe of a shell whose reader begins late: those of Node.js are sockets. */
 const LATE = ['sh', '-c', '"$@" | (sleep 1.5; cat)', 'sh']
 

@@ -80,7 +80,7 @@ export class AssemblerPool {
       wake: () => bell.ring(),
       launch: () => this.#launch(slot),
       isRestartable: true,
-      mayHang: true,
+      mayHang: !this.#stages.sharesThreads,
       onCrash: () => countAssemblerLosses(slot.counters),
       log,
     })

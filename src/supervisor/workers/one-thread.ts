@@ -33,6 +33,7 @@ const RESTING_BYTES = 256 * 1024
 
 /** One run's stages. It starts one worker of each kind at a time. */
 export class OneThread implements Stages {
+  readonly sharesThreads = true
   /** Processes all frames in the rings; null: no assembler runs. */
   #assembler: (() => void) | null = null
   /** Processes the pairs in the rings; null: another thread does. */

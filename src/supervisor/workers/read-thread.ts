@@ -12,6 +12,7 @@ import { Lifecycle, threadLimits, type WorkerEnd, type WorkerRun } from './worke
 
 /** One run's stages. The thread exists while one of its stages runs. */
 export class ReadThread implements Stages {
+  readonly sharesThreads = true
   #thread: SharedThread | null = null
 
   capture(data: CaptureWorkerData, onMessage: OnMessage): WorkerRun {

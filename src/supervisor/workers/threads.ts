@@ -4,6 +4,7 @@ import type { Stages } from './stages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 export const threads: Stages = {
+  sharesThreads: false,
   capture(workerData, onMessage) {
     return new WorkerThread({ role: 'capture', entry: '../../capture/capture.worker.js', workerData, onMessage })
   },

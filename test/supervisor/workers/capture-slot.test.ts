@@ -40,6 +40,7 @@ class Rig {
       isRestartable,
       onMessage: () => {},
       stages: {
+        sharesThreads: false,
         capture: (data) => {
           this.launches.push(data)
           const run = new FakeRun()

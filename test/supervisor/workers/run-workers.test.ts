@@ -53,6 +53,7 @@ class Rig {
       options,
       plan: { ...plan, captures, assemblers, budget },
       stages: {
+        sharesThreads: false,
         capture: (data) => launch(this.captures, data),
         assemble: (data) => launch(this.assemblers, data),
         ship: (data) => launch(this.shippers, data),

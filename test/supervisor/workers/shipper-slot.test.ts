@@ -51,6 +51,7 @@ class Rig {
       counters: this.counters,
       onMessage: (message) => this.messages.push(message),
       stages: {
+        sharesThreads: false,
         capture: absent,
         assemble: absent,
         ship: (data, post) => {
