@@ -27,22 +27,28 @@ export async function runShipper(
   post: PostFromShipper,
   onOpen: (shipper: Shipper) => void = () => {},
 ): Promise<void> {
+  const log = new FoldedLog((record) => post({ t: 'log', ...record }), { periodMs: LOG_FOLD_MS })
+  // A line that is held back, as that of a reader of the tap, has to be written also where none like it follows.
+  const flushing = setInterval(() => log.flush(), LOG_FOLD_MS).unref()
   try {
-    const shipper = await openShipper(data, post)
+    const shipper = await openShipper(data, post, log)
     onOpen(shipper)
     post({ t: 'ready' })
     const { failure } = await shipper.run()
+    log.flush()
     post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME, hint: null })
   } catch (error) {
     if (!(error instanceof InterceptorError)) throw error
+    log.flush()
     post({ t: 'failed', ...failureOf(error) })
+  } finally {
+    clearInterval(flushing)
   }
 }
 
-async function openShipper(data: ShipWorkerData, post: PostFromShipper): Promise<Shipper> {
+async function openShipper(data: ShipWorkerData, post: PostFromShipper, log: FoldedLog): Promise<Shipper> {
   const bell = new Doorbell(data.ownBell)
   const ledger = new ShipLedger(data.counters)
-  const log = new FoldedLog((record) => post({ t: 'log', ...record }), { periodMs: LOG_FOLD_MS })
   const limit = data.limit ?? Infinity
   const rings = data.rings.map((ring, slot) => {
     const assemblerBell = data.assemblerBells[slot]

@@ -24,6 +24,15 @@ async function attached(child: ChildProcess): Promise<ChildProcess> {
   return child
 }
 
+/** @returns how many records of the log have this message, including those that were folded */
+function logged(log: string, message: string): number {
+  const records = log
+    .split('\n')
+    .filter((line) => line.includes(message))
+    .map((line) => JSON.parse(line) as { repeated?: number })
+  return records.reduce((sum, { repeated = 0 }) => sum + 1 + repeated, 0)
+}
+
 test('tap: tail and top show the pairs that an agent ships, and select among them', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'agent-tap-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -46,6 +55,7 @@ test('tap: tail and top show the pairs that an agent ships, and select among the
   await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, 20)
   await until('the pairs', () => agent.pairs(path).length >= 20)
   assert.equal(await agent.end(), EXIT_DONE)
+  assert.equal(logged(agent.log, 'a reader is connected to the tap'), commands.length)
   const [tail, pasted, table] = await Promise.all(ended)
   const pairs = tail.stdout
     .split('\n')
