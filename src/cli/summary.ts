@@ -100,6 +100,8 @@ const ONE_DIRECTION = 'only one direction is seen'
 function nothingSeen(ledger: Ledger): string[] {
   if (count(ledger, 'frames.seen') === 0) return ['no frames were seen']
   if (count(ledger, 'flows.seen') === 0) {
+    // Nobody has looked at those, and they have a clause.
+    if (count(ledger, 'frames.lost') > 0) return []
     const frames = counted(count(ledger, 'frames.seen'), 'frame')
     if (count(ledger, 'frames.skipped.filter') === count(ledger, 'frames.seen'))
       return [`${frames}, all rejected by the filter`]

@@ -18,6 +18,12 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
   ['no frames', NOTHING, {}, 'no pairs shown; no frames were seen'],
   ['no TCP', { ...NOTHING, frames: { seen: 1234 } }, {}, 'no pairs shown; 1,234 frames, none with readable TCP'],
   [
+    'frames lost before they were assembled',
+    { ...NOTHING, frames: { seen: 1234, lost: { shutdown: 1234 } } },
+    { signalled: true },
+    'no pairs shown; 1,234 frames lost (shutdown 1,234)',
+  ],
+  [
     'TLS and HTTP/2 only',
     {
       ...NOTHING,
