@@ -65,7 +65,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'capture/af-packet/worker-socket': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
   'supervisor/workers/assembler-thread': 'supervisor/workers/assembler-pool',
-  'supervisor/workers/worker-thread': 'supervisor/pipeline',
 }
 
 const tests = filesIn('test')
