@@ -6,7 +6,17 @@
  * an error. What a killed process has left is removed first.
  */
 import { once } from 'node:events'
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createConnection, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { runtimeError } from '../../errors.ts'
@@ -91,12 +101,24 @@ function removeDead(path: string, dead: string, removed: string): void {
   if (identityOf(removed) !== dead) linked(removed, path)
 }
 
-/** Removes what processes have left that were killed while they created their socket. */
+/** Removes what processes of this user have left that were killed while they created their socket. */
 function removeAbandoned(folder: string): void {
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
+    if (!name.startsWith(FOLDER_PREFIX)) continue
     const path = join(folder, name)
-    const since = name.startsWith(FOLDER_PREFIX) ? statSync(path, { throwIfNoEntry: false })?.mtimeMs : undefined
-    if (since !== undefined && Date.now() - since > ABANDONED_MS) rmSync(path, { recursive: true, force: true })
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined || found.uid !== process.getuid?.()) continue
+    if (Date.now() - found.mtimeMs > ABANDONED_MS) rmSync(path, { recursive: true, force: true })
+  }
+}
+
+/** @returns none if the folder may be used but not listed */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return []
+    throw error
   }
 }
 

@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { needs } from '../../../rig/needs.ts'
 import { listenPrivately } from '../../../src/ship/tap/private-socket.ts'
 
 const skip = process.platform === 'win32' ? 'unix sockets' : false
@@ -106,4 +117,17 @@ test('private socket: removes the folders of processes that were killed at their
   const { close } = await listenPrivately(answering('a'), join(inside, 'tap.sock'))
   assert.deepEqual(readdirSync(inside).sort(), ['.tap-new', 'other', 'tap.sock'])
   close()
+})
+
+test('private socket: leaves the folders of other users alone', {
+  skip: needs('root'),
+}, async (t) => {
+  const inside = folder(t)
+  const foreign = join(inside, '.tap-foreign')
+  mkdirSync(foreign)
+  utimesSync(foreign, 0, 0)
+  chownSync(foreign, 65_534, 65_534)
+  const { close } = await listenPrivately(answering('a'), join(inside, 'tap.sock'))
+  close()
+  assert.ok(existsSync(foreign))
 })
