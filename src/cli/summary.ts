@@ -59,7 +59,7 @@ export interface RunFacts {
  * @returns null if the reader of the output has closed it, as `head` does: the summary would be noise
  */
 export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: RunFacts): string | null {
-  const done = count(ledger, sink === 'none' ? 'pairs.kept' : 'pairs.shipped')
+  const done = count(ledger, 'pairs.shipped')
   if (limit !== null && done >= limit) return `${counted(done, 'pair')} ${VERBS[sink]}; stopped by -c ${limit}`
   const outputGone = sink === 'stdout' && !signalled && count(ledger, 'pairs.dropped.shutdown') > 0
   if (outputGone) return null

@@ -97,6 +97,12 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
     '3 pairs shown; stopped by -c 3',
   ],
   [
+    'counted only, stopped by -c',
+    { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
+    { sink: 'none', limit: 3 },
+    '3 pairs counted; stopped by -c 3',
+  ],
+  [
     'output closed by its reader',
     { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
     {},
