@@ -60,7 +60,6 @@ const SPANNING: Readonly<Record<string, string>> = {
  * state is a record that others modify, or exists only within a larger system.
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
-  'assemble/host/host-flow': 'assemble/vantage/vantage',
   'capture/af-packet/socket-opener': 'capture/af-packet/source',
   'capture/af-packet/worker-socket': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
