@@ -61,7 +61,6 @@ const SPANNING: Readonly<Record<string, string>> = {
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
   'capture/af-packet/socket-opener': 'capture/af-packet/source',
-  'capture/af-packet/worker-socket': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
   'supervisor/workers/assembler-thread': 'supervisor/workers/assembler-pool',
 }

@@ -3,38 +3,27 @@
  * nothing to read.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
-import { Namespace } from '../../../rig/netns.ts'
-import { type PacketSocket, SocketOpener } from '../../../src/capture/af-packet/socket-opener.ts'
+import type { Namespace } from '../../../rig/netns.ts'
 import { runAfPacket } from '../../../src/capture/af-packet/source.ts'
 import type { SheddingSink } from '../../../src/capture/frame-sink.ts'
 import { KEEP_ALL } from '../../../src/capture/intake/flow-shedder.ts'
-import { type LentSocket, RING_PROGRESS_WORDS, type ToCapture } from '../../../src/capture/worker-data.ts'
+import type { LentSocket, ToCapture } from '../../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
 import { WakeEvent } from '../../../src/sys/wake-event.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../../src/thread/control.ts'
 import { Mailbox } from '../../../src/thread/mailbox.ts'
 import type { FromWorker } from '../../../src/thread/messages.ts'
-import { ethernet, packet, pcapFile, tcp } from '../../support/frames.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
-import { RememberingSink } from '../support.ts'
+import { FRAMES, NumberedSink, RingRig, vethPair } from './ring-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'tcpreplay')
-const MIB = 1024 * 1024
-const FRAMES = 20
-/** Offsets of a frame's type and destination port. */
-const TYPE_AT = 12
-const PORT_AT = 14 + 20 + 2
-const IPV4 = 0x0800
 
 /** Records frames by interface, and decides whether there is room. */
-class Sink extends RememberingSink implements SheddingSink {
+class Sink extends NumberedSink implements SheddingSink {
   readonly keepThreshold = KEEP_ALL
   /** Frames that have not been flushed to the assemblers. */
   unflushed = 0
@@ -47,7 +36,7 @@ class Sink extends RememberingSink implements SheddingSink {
     return false
   }
 
-  override frame(...args: Parameters<RememberingSink['frame']>): void {
+  override frame(...args: Parameters<NumberedSink['frame']>): void {
     super.frame(...args)
     this.unflushed += 1
   }
@@ -60,89 +49,21 @@ class Sink extends RememberingSink implements SheddingSink {
   stepClock(): void {}
   releaseMemory(): void {}
   countInto(): void {}
-
-  /** Numbers of the frames of an interface, in the order of delivery. Other frames that the kernel sends are IPv6. */
-  numbers(interfaceId: number): number[] {
-    return this.frames
-      .filter((frame) => frame.interfaceId === interfaceId)
-      .map(({ bytes }) => new DataView(bytes.buffer))
-      .filter((frame) => frame.getUint16(TYPE_AT) === IPV4)
-      .map((frame) => frame.getUint16(PORT_AT))
-  }
 }
 
-/** A veth pair. */
-function vethPair(t: TestContext): [Namespace, Namespace] {
-  const pair = Namespace.pair()
-  t.after(() => {
-    for (const namespace of pair) namespace.delete()
-  })
-  return pair
-}
-
-class Rig {
+class Rig extends RingRig {
   readonly sink = new Sink()
   readonly posted: FromWorker[] = []
   readonly control = new Control(Control.allocate())
-  readonly #left: Namespace
-  readonly #right: Namespace
-  readonly #folder = mkdtempSync(join(tmpdir(), 'source-'))
   readonly #event = new WakeEvent()
   readonly #channel = new MessageChannel()
-  readonly #opened: PacketSocket[] = []
-  readonly #sockets = new SocketOpener({
-    filter: '',
-    exclude: [],
-    snapLength: 65536,
-    ringBytes: 4 * MIB,
-    initialRingBytes: MIB,
-    promiscuous: false,
-    tunnels: [],
-  })
-  #sent = 0
 
-  constructor(t: TestContext, [left, right]: [Namespace, Namespace]) {
-    this.#left = left
-    this.#right = right
-    t.after(async () => {
-      await this.#sockets.closeAll(this.#opened)
+  constructor(t: TestContext, pair: [Namespace, Namespace]) {
+    super(t, pair)
+    t.after(() => {
       this.#event.close()
       this.#channel.port1.close()
-      rmSync(this.#folder, { recursive: true })
     })
-  }
-
-  /** Opens a socket on the right side. @param isBound whether the kernel collects frames from now on */
-  open(interfaceId: number, isBound = true): LentSocket {
-    const wanted = { device: 'eth0', netns: { path: this.#right.path, inode: null } }
-    const rules = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false }
-    const socket = this.#sockets.open({ ...wanted, ...rules }, MIB)
-    this.#opened.push(socket)
-    if (isBound) this.#sockets.bind(socket)
-    return {
-      ...socket,
-      interfaceId,
-      closing: false,
-      replaced: false,
-      mayGrow: false,
-      counters: allocateCounters(CAPTURE_COUNTERS),
-      interfaceIndex: socket.link?.index ?? 0,
-      promiscuous: false,
-      progress: new Int32Array(new SharedArrayBuffer(RING_PROGRESS_WORDS * Int32Array.BYTES_PER_ELEMENT)),
-      proxyPort: new Int32Array(1),
-      redirected: new Uint8Array(0),
-    }
-  }
-
-  /** Sends frames to the right side. @returns their numbers */
-  send(): number[] {
-    const numbers = Array.from({ length: FRAMES }, () => ++this.#sent)
-    const addresses = { source: [10, 78, 0, 1], destination: [10, 78, 0, 2], protocol: 6 }
-    const frames = numbers.map((number) => ethernet({ payload: packet({ ...addresses, payload: tcp(80, number) }) }))
-    const file = join(this.#folder, 'frames.pcap')
-    writeFileSync(file, pcapFile(frames))
-    this.#left.exec('tcpreplay', '-q', '-i', 'eth0', '--topspeed', file)
-    return numbers
   }
 
   mail(message: ToCapture): void {
