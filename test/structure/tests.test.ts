@@ -60,7 +60,6 @@ const SPANNING: Readonly<Record<string, string>> = {
  * state is a record that others modify, or exists only within a larger system.
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
-  'capture/af-packet/socket-opener': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
   'supervisor/workers/assembler-thread': 'supervisor/workers/assembler-pool',
 }

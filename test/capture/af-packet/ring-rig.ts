@@ -18,21 +18,21 @@ import { RememberingSink } from '../support.ts'
 const MIB = 1024 * 1024
 /** Frames that one call sends. */
 export const FRAMES = 20
-/** Addresses of every frame. */
-const FROM = '10.78.0.1'
+/** Addresses and source port of every frame. */
+export const FROM = '10.78.0.1'
 export const TO = '10.78.0.2'
-const SOURCE_PORT = 80
+export const SOURCE_PORT = 80
 /** Offsets of a frame's type and destination port. */
 const TYPE_AT = 12
 const PORT_AT = 14 + 20 + 2
 const IPV4 = 0x0800
 /** Rules that all frames pass. */
 export const ALL = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false } as const
-const OPTIONS: SocketOptions = {
+export const OPTIONS: SocketOptions = {
   filter: '',
   exclude: [],
   snapLength: 65536,
-  ringBytes: 4 * MIB,
+  ringBytes: MIB,
   initialRingBytes: MIB,
   promiscuous: false,
   tunnels: [],
@@ -100,7 +100,7 @@ export class RingRig {
   }
 
   /** Opens a socket on the right side; it is not bound. */
-  openSocket(rules: Omit<CaptureRules, 'device' | 'netns'> = ALL, ringBytes = MIB): PacketSocket {
+  openSocket(rules: Omit<CaptureRules, 'device' | 'netns'> = ALL, ringBytes?: number): PacketSocket {
     const place = { device: 'eth0', netns: { path: this.#right.path, inode: null } }
     const socket = this.sockets.open({ ...place, ...rules }, ringBytes)
     this.opened.add(socket)
