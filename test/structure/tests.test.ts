@@ -61,7 +61,6 @@ const SPANNING: Readonly<Record<string, string>> = {
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
   'capture/cap/source': 'e2e/live-cap',
-  'supervisor/workers/assembler-thread': 'supervisor/workers/assembler-pool',
 }
 
 const tests = filesIn('test')
