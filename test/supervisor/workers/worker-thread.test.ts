@@ -1,6 +1,7 @@
 /** Real threads, which run the program beside this file. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME, type Failure } from '../../../src/errors.ts'
 import {
@@ -16,6 +17,8 @@ import type { Order } from './worker-thread-program.ts'
 
 const ENTRY = new URL('./worker-thread-program.js', import.meta.url).href
 const FAILED: Failure = { message: 'no interface', exitCode: EXIT_PRIVILEGE, hint: 'Run as root.' }
+/** Longest wait for a message of a thread that starts. */
+const PATIENCE_MS = 20_000
 
 /** What the thread posts first. */
 const GREETING = (text: string): FromWorker => ({ t: 'log', level: 'info', message: text })
@@ -89,20 +92,22 @@ test('WorkerThread: a thread whose heap is full ends, and the process goes on', 
 })
 
 test('WorkerThread: ends a thread that never returns, and ignores what is posted after the end', async () => {
-  let isSpinning = (): void => {}
-  const spinning = new Promise<void>((resolve) => {
-    isSpinning = resolve
+  let onStart = (): void => {}
+  const started = new Promise<boolean>((resolve) => {
+    onStart = () => resolve(true)
   })
-  const thread = new WorkerThread({ role: 'capture', entry: ENTRY, workerData: '', onMessage: () => isSpinning() })
+  const thread = new WorkerThread({ role: 'capture', entry: ENTRY, workerData: '', onMessage: () => onStart() })
   thread.post({ end: 'spin' } satisfies Order)
-  await spinning
+  // Without its first message, the thread must be ended all the same: nothing else would end it.
+  const hasStarted = await Promise.race([started, setTimeout(PATIENCE_MS, false, { ref: false })])
   thread.terminate()
+  assert.ok(hasStarted, 'its first message was not passed on')
   assert.equal((await thread.ended).how, 'crashed')
   thread.post({ post: { t: 'ready' } } satisfies Order)
   thread.terminate()
 })
 
-test('threadLimits: each thread has a limit, which a limit of the process lowers', () => {
+test('threadLimits: each thread has a limit', () => {
   for (const role of ['capture', 'assemble', 'ship'] as const) {
     const { maxYoungGenerationSizeMb = 0, maxOldGenerationSizeMb = 0 } = threadLimits(role)
     assert.ok(maxYoungGenerationSizeMb > 0 && maxOldGenerationSizeMb > maxYoungGenerationSizeMb, role)
