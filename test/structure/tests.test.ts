@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
-import { files, filesIn, type SourceFile } from './source-tree.ts'
+import { filesIn, type SourceFile } from './source-tree.ts'
 import { holdsState } from './state.ts'
 
 /** Folders of the checkout whose tests are in a folder of the same name; the others mirror src/. */
@@ -55,14 +55,6 @@ const SPANNING: Readonly<Record<string, string>> = {
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }
 
-/**
- * Modules of src/ that hold state but are tested only as parts of a larger one, with the test that covers them: their
- * state is a record that others modify, or exists only within a larger system.
- */
-const TESTED_BY: Readonly<Record<string, string>> = {
-  'capture/cap/source': 'e2e/live-cap',
-}
-
 const tests = filesIn('test')
   .map(({ path }) => path)
   .filter((path) => path.endsWith('.test.ts'))
@@ -77,13 +69,6 @@ const hasSource = (name: string): boolean => {
 }
 
 const moduleOf = ({ path }: SourceFile): string => path.slice('src/'.length, -'.ts'.length)
-
-/** Files that a file imports, directly or not; also the entries of threads that they start. */
-function reachedFrom(path: string): Set<string> {
-  const reached = new Set([path])
-  for (const one of reached) for (const { target } of files.get(one)?.imports ?? []) reached.add(target)
-  return reached
-}
 
 test('tests: each mirrors a source file, or is declared', () => {
   const isDeclared = (name: string): boolean => name.split('/')[0] in FOLDERS || name in SPANNING
@@ -106,20 +91,11 @@ test('tests: what is declared exists, and is needed', () => {
 
 const stateful = filesIn('src').filter(holdsState).map(moduleOf)
 
-test('tests: each module that holds state has a test of its own, or is tested by one that is declared', () => {
+test('tests: each module that holds state has a test of its own', () => {
   assert.deepEqual(
-    stateful.filter((name) => !tests.includes(name) && !(name in TESTED_BY)),
+    stateful.filter((name) => !tests.includes(name)),
     [],
   )
-})
-
-test('tests: of modules that hold state, what is declared exists, is needed, and is used by its test', () => {
-  for (const [name, by] of Object.entries(TESTED_BY)) {
-    assert.ok(stateful.includes(name) && !tests.includes(name), `${name} need not be declared`)
-    assert.ok(tests.includes(by), `there is no test ${by}`)
-    const isReached = by.startsWith('e2e/') || reachedFrom(`test/${by}.test.ts`).has(`src/${name}.ts`)
-    assert.ok(isReached, `${by} does not use ${name}`)
-  }
 })
 
 /** The titles of tests outside of a `describe` and of loops, which begin a line. */
