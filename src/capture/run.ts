@@ -11,7 +11,6 @@ import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
-import { pauseAfterMs } from '../thread/pace.ts'
 import type { CaptureWarmUp } from './af-packet/warm-up.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
@@ -89,11 +88,18 @@ interface RunContext extends FileContext {
   warmUp: CaptureWarmUp | null
 }
 
-/** Runs one step of the warm-up, unless `limits.cpu` is short for frames. @returns as CaptureContext.warmUp */
+/**
+ * Runs one step of the warm-up, unless `limits.cpu` is short for frames.
+ *
+ * @param share of a core that the steps may use, above 0; 1: no pause
+ * @returns as CaptureContext.warmUp
+ */
 function stepOf(warmUp: CaptureWarmUp | null, share: number, control: Control): number {
   if (control.shedForCpu > 0) return Number.POSITIVE_INFINITY
   const startMs = performance.now()
-  return warmUp?.step() === true ? pauseAfterMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY
+  if (warmUp?.step() !== true) return Number.POSITIVE_INFINITY
+  const workedMs = performance.now() - startMs
+  return workedMs * (1 / share - 1)
 }
 
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */

@@ -4,7 +4,6 @@
  *
  *     free ──▶ record ──▶ record ──▶ 0         next ──▶ [never used … end)
  */
-import { clear } from './clear'
 
 /** Where the records of one size are. */
 @unmanaged
@@ -46,4 +45,11 @@ export function freeRecord(slab: Slab, record: usize): void {
   store<usize>(record, slab.free)
   slab.free = record
   slab.used--
+}
+
+/** Sets `bytes` bytes, at least 16, to 0: for a record of a few hundred bytes faster than `memory.fill`, which leaves the program. */
+function clear(at: usize, bytes: usize): void {
+  const last = at + bytes - 16
+  for (; at < last; at += 16) v128.store(at, i64x2.splat(0))
+  v128.store(last, i64x2.splat(0))
 }
