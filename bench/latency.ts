@@ -7,16 +7,16 @@ import { once } from 'node:events'
 import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type KafkaBroker, needsKafka } from '../rig/kafka.ts'
+import { KafkaBroker } from '../rig/kafka.ts'
 import { reservePorts } from '../rig/ports.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM } from '../rig/root.ts'
+import { kafkaMissing } from './kafka-missing.ts'
 import { cpuMs } from './measure.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'
 import { quantile } from './statistics.ts'
 
 const WHAT = 'latency into Kafka'
-/** The broker's first port of three. */
 const TOPIC = 'latency'
 const EXCHANGES_PER_SECOND = 1000
 const SECONDS = 10
@@ -29,12 +29,8 @@ const SETTLE_MS = 1000
 
 export async function measureLatency(): Promise<Section | Missing> {
   if (process.getuid?.() !== 0) return { what: WHAT, why: 'run as root' }
-  const missing = needsKafka()
-  if (missing !== false) return { what: WHAT, why: missing }
-  const { fetchKafka } = await import('../rig/kafka-jars.ts')
-  const unfetched = fetchKafka()
-  if (unfetched !== null) return { what: WHAT, why: unfetched }
-  const { KafkaBroker } = await import('../rig/kafka.ts')
+  const missing = kafkaMissing(WHAT)
+  if (missing !== null) return missing
   const broker = new KafkaBroker({ port: await reservePorts(3) })
   try {
     await broker.start()

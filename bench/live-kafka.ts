@@ -2,19 +2,17 @@
  * What a pair costs from the wire into Kafka: `capture` of one end of a veth pair at an even pace, with a real broker in the
  * same namespace. Rounds alternate with captures whose output is only counted, so their difference is the cost of shipping.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type KafkaBroker, needsKafka } from '../rig/kafka.ts'
+import { KafkaBroker } from '../rig/kafka.ts'
+import { kafkaMissing } from './kafka-missing.ts'
 import { liveMissing } from './live.ts'
-import { LiveRun } from './live-run.ts'
+import { replayLive } from './live-run.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
 import { spread } from './statistics.ts'
 import type { Trace } from './traces.ts'
 import { VethPair } from './veth.ts'
 
 const WHAT = 'live capture into Kafka'
-/** The broker's first port of three. */
+/** The broker's first port of three, in a namespace of its own. */
 const PORT = 29_592
 /** Well under what two CPUs can carry beside the sender and the broker. */
 const FRAMES_PER_SECOND = 40_000
@@ -29,14 +27,8 @@ interface Sample {
 }
 
 export async function measureLiveKafka(trace: Trace, rounds: number): Promise<Section | Missing> {
-  const missing = liveMissing(WHAT)
+  const missing = liveMissing(WHAT) ?? kafkaMissing(WHAT)
   if (missing !== null) return missing
-  const unfit = needsKafka()
-  if (unfit !== false) return { what: WHAT, why: unfit }
-  const { fetchKafka } = await import('../rig/kafka-jars.ts')
-  const unfetched = fetchKafka()
-  if (unfetched !== null) return { what: WHAT, why: unfetched }
-  const { KafkaBroker } = await import('../rig/kafka.ts')
   const veth = new VethPair()
   const broker = new KafkaBroker({ port: PORT, namespace: veth.receiver.name })
   try {
@@ -59,27 +51,9 @@ const optionsOf = (output: Output, { plaintext }: KafkaBroker, round: number): s
     : ['--brokers', plaintext, '--topic', `live-${round}`, '--set', 'kafka.createTopic=true']
 
 async function replayOnce(veth: VethPair, trace: Trace, output: readonly string[]): Promise<Sample> {
-  const folder = mkdtempSync(join(tmpdir(), 'interceptor-bench-'))
-  try {
-    const summary = join(folder, 'summary.json')
-    const run = await LiveRun.start(veth, ['--summary', summary], output)
-    const cpuBefore = run.cpuMs
-    await veth.replay(['--pps', String(FRAMES_PER_SECOND), '--preload-pcap', trace.path])
-    await run.settle()
-    const cpu = run.cpuMs - cpuBefore
-    await run.stop()
-    const { frames, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as {
-      frames: { kernelDropped: number; dropped: { ring: number } }
-      pairs: { shipped: number }
-    }
-    return {
-      pairs: pairs.shipped,
-      dropped: frames.kernelDropped + frames.dropped.ring,
-      cpuMicrosPerPair: (cpu * 1000) / pairs.shipped,
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const speed = ['--pps', String(FRAMES_PER_SECOND)]
+  const { pairs, kernelDropped, ringDropped, cpuMicrosPerPair } = await replayLive(veth, trace, speed, [], output)
+  return { pairs, dropped: kernelDropped + ringDropped, cpuMicrosPerPair }
 }
 
 function liveKafkaSection(trace: Trace, samples: ReadonlyMap<Output, readonly Sample[]>): Section {

@@ -1,9 +1,12 @@
 /** `interceptor capture` running on one end of a veth pair, as a user would start it. */
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROGRAM } from '../rig/root.ts'
 import { cpuMs, outputOf, residentMiB } from './measure.ts'
+import type { Trace } from './traces.ts'
 import type { VethPair } from './veth.ts'
 
 const START_MS = 10_000
@@ -71,5 +74,57 @@ export class LiveRun {
   #hasSocket(): boolean {
     const path = `/proc/${this.pid}/net/packet`
     return existsSync(path) && readFileSync(path, 'utf8').trim().includes('\n')
+  }
+}
+
+/** The result of one replay. */
+export interface LiveSample {
+  offeredFrames: number
+  framesPerSecond: number
+  kernelDropped: number
+  ringDropped: number
+  pairs: number
+  /** From the first frame until the program is idle again. */
+  cpuMicrosPerPair: number
+  rssMiB: number
+}
+
+/**
+ * Captures while a trace is sent once.
+ *
+ * @param speed of tcpreplay @param args added to the command line @param output its options
+ */
+export async function replayLive(
+  veth: VethPair,
+  trace: Trace,
+  speed: readonly string[],
+  args: readonly string[],
+  output?: readonly string[],
+): Promise<LiveSample> {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-bench-'))
+  try {
+    const summary = join(folder, 'summary.json')
+    const run = await LiveRun.start(veth, [...args, '--summary', summary], output)
+    const cpuBefore = run.cpuMs
+    const sent = await veth.replay([...speed, '--preload-pcap', trace.path])
+    await run.settle()
+    const cpu = run.cpuMs - cpuBefore
+    const { rssMiB } = run
+    await run.stop()
+    const { frames, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as {
+      frames: { kernelDropped: number; dropped: { ring: number } }
+      pairs: { shipped: number }
+    }
+    return {
+      offeredFrames: sent.frames,
+      framesPerSecond: sent.frames / sent.seconds,
+      kernelDropped: frames.kernelDropped,
+      ringDropped: frames.dropped.ring,
+      pairs: pairs.shipped,
+      cpuMicrosPerPair: (cpu * 1000) / pairs.shipped,
+      rssMiB,
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 }

@@ -2,10 +2,7 @@
  * Live capture at speed: tcpreplay sends a trace into one end of a veth pair as fast as it can, the program captures at
  * the other. On two CPUs sender, kernel and program share them.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { LiveRun } from './live-run.ts'
+import { type LiveSample, replayLive } from './live-run.ts'
 import { inPath } from './programs.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
 import { spread } from './statistics.ts'
@@ -31,45 +28,12 @@ export function liveMissing(what: string): Missing | null {
   return null
 }
 
-/** The result of one replay. */
-interface LiveSample {
-  offeredFrames: number
-  framesPerSecond: number
-  kernelDropped: number
-  ringDropped: number
-  pairs: number
-  cpuMicrosPerPair: number
-  rssMiB: number
-}
-
 async function replayOnce(trace: Trace, workers: number): Promise<LiveSample> {
-  const folder = mkdtempSync(join(tmpdir(), 'interceptor-bench-'))
   const veth = new VethPair()
   try {
-    const summary = join(folder, 'summary.json')
-    const run = await LiveRun.start(veth, ['--workers', String(workers), '--summary', summary])
-    const cpuBefore = run.cpuMs
-    const sent = await veth.replay(['--topspeed', '--preload-pcap', trace.path])
-    await run.settle()
-    const cpu = run.cpuMs - cpuBefore
-    const { rssMiB } = run
-    await run.stop()
-    const { frames, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as {
-      frames: { kernelDropped: number; dropped: { ring: number } }
-      pairs: { shipped: number }
-    }
-    return {
-      offeredFrames: sent.frames,
-      framesPerSecond: sent.frames / sent.seconds,
-      kernelDropped: frames.kernelDropped,
-      ringDropped: frames.dropped.ring,
-      pairs: pairs.shipped,
-      cpuMicrosPerPair: (cpu * 1000) / pairs.shipped,
-      rssMiB,
-    }
+    return await replayLive(veth, trace, ['--topspeed'], ['--workers', String(workers)])
   } finally {
     veth.delete()
-    rmSync(folder, { recursive: true })
   }
 }
 

@@ -1,15 +1,15 @@
 /** The shipper into a real Kafka, with each compression: CPU time of shipper and broker, and bytes on the wire for a pair. */
 import * as zlib from 'node:zlib'
-import type { KafkaBroker } from '../rig/kafka.ts'
+import { KafkaBroker } from '../rig/kafka.ts'
 import { reservePorts } from '../rig/ports.ts'
 import type { Compression } from '../src/kafka/codecs.ts'
+import { kafkaMissing } from './kafka-missing.ts'
 import { cpuMs, runProgram } from './measure.ts'
-import { inPath, script } from './programs.ts'
+import { script } from './programs.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
 import { spread } from './statistics.ts'
 import type { Trace } from './traces.ts'
 
-/** The broker's first port of three. */
 const WHAT = 'shipping to Kafka'
 /** Node.js has zstd since 22.15. */
 const CODECS: readonly Compression[] = [
@@ -36,13 +36,8 @@ interface ShipSample {
 
 /** Ships the traces' pairs `rounds` times with each compression, each time in a new process. */
 export async function measureShip(traces: readonly Trace[], rounds: number): Promise<(Section | Missing)[]> {
-  for (const program of ['java', 'mvn', 'openssl']) {
-    if (!inPath(program)) return [{ what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }]
-  }
-  const { fetchKafka } = await import('../rig/kafka-jars.ts')
-  const unfetched = fetchKafka()
-  if (unfetched !== null) return [{ what: WHAT, why: unfetched }]
-  const { KafkaBroker } = await import('../rig/kafka.ts')
+  const missing = kafkaMissing(WHAT)
+  if (missing !== null) return [missing]
   const broker = new KafkaBroker({ port: await reservePorts(3) })
   try {
     await broker.start()
