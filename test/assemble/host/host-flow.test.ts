@@ -12,6 +12,7 @@ import { AssembleHarness, HOST_INTERFACE, summary } from '../../support/assemble
 import { propertyRuns } from '../../support/property-runs.ts'
 import { type Endpoint, encodeFrames, type Frame } from '../../support/tcp-frames.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { vantagePoint } from '../../support/vantage-point.ts'
 
 /** A connection, and what the flow's record is to say of it. */
 interface Conversation {
@@ -28,19 +29,7 @@ const INTERFACES = 3
 /** Packet time between segments of a connection; those of different connections are never captured at once. */
 const STEP_MICROS = 100
 /** A capture point of which every connection is kept, and judged. */
-const POINT: InterfaceInfo = {
-  ...HOST_INTERFACE,
-  vantagePoint: {
-    scope: 'pod',
-    pod: null,
-    addresses: [],
-    outboundPorts: [],
-    listeners: {},
-    hopLimit: 0,
-    tunnels: false,
-    bypass: null,
-  },
-}
+const POINT: InterfaceInfo = { ...HOST_INTERFACE, vantagePoint: vantagePoint() }
 const RESPONSE = 'HTTP/1.1 204 No\r\n\r\n'
 
 /** An address as its four big-endian words; IPv4 as one. */

@@ -5,20 +5,9 @@ import type { InterfaceInfo } from '../../../src/target/interface-info.ts'
 import { AssembleHarness, HOST_INTERFACE } from '../../support/assemble-harness.ts'
 import { SERVER } from '../../support/tcp-frames.ts'
 import { TcpScript } from '../../support/tcp-script.ts'
+import { vantagePoint } from '../../support/vantage-point.ts'
 
-const POD: InterfaceInfo = {
-  ...HOST_INTERFACE,
-  vantagePoint: {
-    scope: 'pod',
-    pod: null,
-    addresses: [SERVER.address],
-    outboundPorts: [],
-    listeners: {},
-    hopLimit: 0,
-    tunnels: false,
-    bypass: null,
-  },
-}
+const POD: InterfaceInfo = { ...HOST_INTERFACE, vantagePoint: vantagePoint({ addresses: [SERVER.address] }) }
 
 /** A pod whose names occupy more than `bytes`. */
 const holder = (address: string, name: string, bytes = 0): AddressEntry => ({

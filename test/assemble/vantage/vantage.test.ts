@@ -7,6 +7,7 @@ import type { InterfaceInfo, VantagePoint } from '../../../src/target/interface-
 import { AssembleHarness, type HarnessOptions } from '../../support/assemble-harness.ts'
 import { type Endpoint, encodeFrames, type Frame } from '../../support/tcp-frames.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { vantagePoint } from '../../support/vantage-point.ts'
 
 const POLICY = { keep: 'server', clusterNetworks: ['10.0.0.0/8', 'fd00::/8'] } as const
 
@@ -20,18 +21,6 @@ const pod = (name: string, more: Partial<EndpointPod> = {}): EndpointPod => ({
   },
   container: null,
   containersByPort: {},
-  ...more,
-})
-
-const vantagePoint = (more: Partial<VantagePoint>): VantagePoint => ({
-  scope: 'pod',
-  pod: null,
-  addresses: [],
-  outboundPorts: [],
-  listeners: {},
-  hopLimit: 0,
-  tunnels: false,
-  bypass: null,
   ...more,
 })
 

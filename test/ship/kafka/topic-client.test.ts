@@ -9,6 +9,16 @@ import { FoldedLog } from '../../../src/log/folded-log.ts'
 import { TopicClient } from '../../../src/ship/kafka/topic-client.ts'
 import { ScriptedBroker } from '../../kafka/scripted-broker.ts'
 
+/** A client of a broker that does not exist. @param lines receives the messages that it logs */
+const unconnected = (lines: string[], clock: () => number): TopicClient =>
+  new TopicClient({
+    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
+    maxMessageBytes: 1,
+    log: new FoldedLog(({ message }) => lines.push(message), { periodMs: 0 }),
+    clock,
+    onChange: () => {},
+  })
+
 /** Uses given metadata, because a real broker lacks a leader only for a moment. */
 test('topic client: metadata without a leader are refreshed soon, complete ones after a minute', async (t) => {
   let leaders = [-1, -1]
@@ -16,13 +26,7 @@ test('topic client: metadata without a leader are refreshed soon, complete ones 
   t.mock.method(KafkaWire.prototype, 'maxMessageBytes', () => Promise.resolve(null))
   let nowMs = 0
   const lines: string[] = []
-  const client = new TopicClient({
-    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
-    maxMessageBytes: 1,
-    log: new FoldedLog(({ message }) => lines.push(message), { periodMs: 0 }),
-    clock: () => nowMs,
-    onChange: () => {},
-  })
+  const client = unconnected(lines, () => nowMs)
   t.after(() => client.close())
   const refresh = async (): Promise<number> => {
     nowMs = Math.max(nowMs, client.nextDueMs)
@@ -180,13 +184,7 @@ for (const damage of [
 test('topic client: names the pause of the process that made requests fail, and not the brokers', (t) => {
   let nowMs = 0
   const lines: string[] = []
-  const client = new TopicClient({
-    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
-    maxMessageBytes: 1,
-    log: new FoldedLog(({ message }) => lines.push(message), { periodMs: 0 }),
-    clock: () => nowMs,
-    onChange: () => {},
-  })
+  const client = unconnected(lines, () => nowMs)
   t.after(() => client.close())
   t.mock.method(KafkaWire.prototype, 'leaders', () => Promise.resolve([1]))
   t.mock.method(KafkaWire.prototype, 'maxMessageBytes', () => Promise.resolve(null))
