@@ -2,8 +2,8 @@
  * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
  * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command and `shedForCpu`; the worker alone writes heartbeat, CPU time and
- * `shedForOverload`. Any thread may read.
+ * Threads: the main thread writes the command and `shedForCpu`; the worker alone writes heartbeat, CPU time,
+ * `shedForOverload` and whether it is blocked. Any thread may read.
  */
 
 /** Command: work. */
@@ -21,6 +21,7 @@ const SHED_FOR_CPU = 3
 /** Two words that hold one double: CPU seconds used by the thread; below 0 while unknown. */
 const CPU = 4
 const SHED_FOR_OVERLOAD = 6
+const BLOCKED = 7
 const BLOCK_BYTES = 64
 
 export class Control {
@@ -62,6 +63,21 @@ export class Control {
   /** Advances the heartbeat. The worker calls it at least once a second, also while it waits. */
   beat(): void {
     Atomics.add(this.#words, HEARTBEAT, 1)
+  }
+
+  /** Whether the worker is in a system call that may take any time: its heartbeat stands still, although it does not hang. */
+  get isBlocked(): boolean {
+    return Atomics.load(this.#words, BLOCKED) !== 0
+  }
+
+  /** Runs a system call that may take any time, as reading from a slow disk does. Worker only. @returns what it returns */
+  whileBlocked<T>(systemCall: () => T): T {
+    Atomics.store(this.#words, BLOCKED, 1)
+    try {
+      return systemCall()
+    } finally {
+      Atomics.store(this.#words, BLOCKED, 0)
+    }
   }
 
   /** Announces messages posted to the worker's port. Main thread only; ring the worker's doorbell afterwards. */

@@ -1,4 +1,4 @@
-/** Measures how long a worker's heartbeat has not changed. Main thread. */
+/** Measures how long a thread has shown no sign of life. Main thread. */
 import type { Control } from './control.ts'
 
 /**
@@ -8,35 +8,42 @@ import type { Control } from './control.ts'
 const MAX_STEP_MS = 500
 
 export class HeartbeatMonitor {
-  readonly #control: Control
-  #heartbeat: number
+  readonly #controls: readonly Control[]
+  #heartbeats: number
   #calledAtMs: number
   #silentMs = 0
 
-  /** @param nowMs a monotonic clock, milliseconds */
-  constructor(control: Control, nowMs: number) {
-    this.#control = control
-    this.#heartbeat = control.heartbeat
+  /**
+   * @param controls of all workers in the thread: while one of them works, the others wait
+   * @param nowMs a monotonic clock, milliseconds
+   */
+  constructor(controls: readonly Control[], nowMs: number) {
+    this.#controls = controls
+    this.#heartbeats = this.#sum()
     this.#calledAtMs = nowMs
   }
 
   /**
-   * Reads the heartbeat. Call it several times a second.
+   * Reads the heartbeats. Call it several times a second.
    *
-   * @returns milliseconds since it was first seen at its present value
+   * @returns milliseconds since all of them were first seen at their present values; 0 while a worker is blocked in a system call
    */
   silentMs(nowMs: number): number {
-    const { heartbeat } = this.#control
-    if (heartbeat === this.#heartbeat) this.#silentMs += Math.min(nowMs - this.#calledAtMs, MAX_STEP_MS)
-    else this.reset(nowMs)
+    const isAlive = this.#sum() !== this.#heartbeats || this.#controls.some(({ isBlocked }) => isBlocked)
+    if (isAlive) this.reset(nowMs)
+    else this.#silentMs += Math.min(nowMs - this.#calledAtMs, MAX_STEP_MS)
     this.#calledAtMs = nowMs
     return this.#silentMs
   }
 
   /** Restarts the measurement, for a new thread. */
   reset(nowMs: number): void {
-    this.#heartbeat = this.#control.heartbeat
+    this.#heartbeats = this.#sum()
     this.#calledAtMs = nowMs
     this.#silentMs = 0
+  }
+
+  #sum(): number {
+    return this.#controls.reduce((sum, { heartbeat }) => sum + heartbeat, 0)
   }
 }

@@ -40,6 +40,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'assemble/oracle/laws': 'made-up conversations against a slow reference',
   'capture/files/fuzz': 'damaged captures through the whole stage',
   'capture/files/tshark': 'captures in every format, against tshark',
+  'cli/endless-loops': 'stages of `read` that loop without end',
   'cli/heap': 'captures of more connections and requests than fit',
   'cli/kafka': 'the commands that use Kafka',
   'cli/log-secrets': 'no log line holds captured content',

@@ -83,12 +83,13 @@ export class FileInput implements FormatHost {
    * @throws InterceptorError when the file cannot be opened; Error when reading it fails (a broken disk)
    */
   async run(follow: boolean): Promise<void> {
-    const fd = this.#path === STDIN ? STDIN_FD : open(this.#path)
+    const { control } = this.#context
+    const fd = this.#path === STDIN ? STDIN_FD : control.whileBlocked(() => open(this.#path))
     const stats = fstatSync(fd)
     if (stats.isFile()) this.#totalBytes = stats.size
     if (stats.isDirectory())
       throw runtimeError(`${this.#path} is a directory`, { hint: 'Name the capture files in it.' })
-    if (stats.isFile() && !startsAsGzip(fd)) {
+    if (stats.isFile() && !control.whileBlocked(() => startsAsGzip(fd))) {
       await this.#readBlocking(fd, follow)
       if (this.#path !== STDIN) closeSync(fd)
     } else await this.#readStream(openStream(fd, stats))
@@ -110,7 +111,7 @@ export class FileInput implements FormatHost {
     const { window } = this.#reader
     while (control.running) {
       const room = window.prepare()
-      const count = readSync(fd, window.bytes, window.end, room, null)
+      const count = control.whileBlocked(() => readSync(fd, window.bytes, window.end, room, null))
       if (count > 0) {
         window.filled(count)
         this.#bytesRead += count

@@ -5,6 +5,7 @@ import type { ThreadObservation } from '../../ledger/observation.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { RingProducer } from '../../ring/byte-ring.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
+import type { Control } from '../../thread/control.ts'
 import type { AssemblerState } from './assembler-state.ts'
 import type { Stages } from './stages.ts'
 import { WorkerSlot } from './worker-slot.ts'
@@ -13,17 +14,29 @@ import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 /** The rings, counters and options of one assembler, for every thread that runs it. */
 export type AssembleSlot = Omit<AssembleTask, 'interfaces' | 'addresses' | 'port'>
 
+export interface AssemblerPoolParts {
+  slots: readonly AssembleSlot[]
+  /** What the assembler of a new thread must know: `post` keeps it up to date. */
+  state: AssemblerState
+  stages: Stages
+  /** @see WorkerSlotSpec.threadMates */
+  threadMates: readonly Control[]
+  log: Log
+}
+
 export class AssemblerPool {
   /** Resolves once every slot has ended, with how each did. */
   readonly ended: Promise<WorkerEnd[]>
   readonly #workers: readonly WorkerSlot[]
   readonly #state: AssemblerState
   readonly #stages: Stages
+  readonly #threadMates: readonly Control[]
 
-  /** Starts every slot. @param state what the assembler of a new thread must know: `post` keeps it up to date */
-  constructor(slots: readonly AssembleSlot[], state: AssemblerState, stages: Stages, log: Log) {
+  /** Starts every slot. */
+  constructor({ slots, state, stages, threadMates, log }: AssemblerPoolParts) {
     this.#state = state
     this.#stages = stages
+    this.#threadMates = threadMates
     this.#workers = slots.map((slot) => this.#workerOf(slot, log))
     this.ended = Promise.all(this.#workers.map((worker, i) => untilEnded(worker, slots[i])))
     for (const worker of this.#workers) void worker.start()
@@ -77,10 +90,11 @@ export class AssemblerPool {
       role: 'assemble',
       slot: slot.slot,
       control: slot.control,
+      threadMates: this.#threadMates,
       wake: () => bell.ring(),
       launch: () => this.#launch(slot),
       isRestartable: true,
-      mayHang: !this.#stages.sharesThreads,
+      mayHang: true,
       onCrash: () => countAssemblerLosses(slot.counters),
       log,
     })

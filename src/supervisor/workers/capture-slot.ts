@@ -27,6 +27,8 @@ export interface CaptureSlotSpec {
   warmUpShare: number
   /** As in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
+  /** @see WorkerSlotSpec.threadMates */
+  threadMates: readonly Control[]
   /** Whether a crashed thread is replaced. One that reads a file is not: it would have to start in the middle. */
   isRestartable: boolean
   onMessage: (message: FromWorker) => void
@@ -64,10 +66,11 @@ export class CaptureSlot {
       role: 'capture',
       slot: spec.slot,
       control: this.#control,
+      threadMates: spec.threadMates,
       wake: () => this.#wake(),
       launch: () => this.#launch(),
       isRestartable: spec.isRestartable,
-      mayHang: spec.isRestartable,
+      mayHang: true,
       onCrash: () => countCaptureLosses([this.#own, this.#retired, ...this.openBlocks()], this.#retired),
       log: spec.log,
     })

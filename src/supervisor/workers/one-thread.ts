@@ -123,7 +123,10 @@ export class OneThread implements Stages {
 
   async #turn(control: Control): Promise<void> {
     await setImmediate()
-    while (this.#assembler === null && control.running) await sleep(REPLACING_MS)
+    while (this.#assembler === null && control.running) {
+      control.beat()
+      await sleep(REPLACING_MS)
+    }
     this.#turnEndMs = performance.now() + TURN_MS
   }
 

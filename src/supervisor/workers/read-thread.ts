@@ -51,6 +51,8 @@ class SharedThread {
   isEnding = false
   readonly #worker: Worker
   readonly #runs = new Map<Stage, StageRun>()
+  /** Why the thread was terminated. */
+  #why: string | undefined
 
   constructor() {
     this.#worker = new Worker(new URL('./read.worker.js', import.meta.url), {
@@ -64,7 +66,7 @@ class SharedThread {
     })
     this.#worker.on('exit', (code) => {
       this.isEnding = true
-      const { message = `the thread ended with code ${code}`, hint } = error ?? {}
+      const { message = this.#why ?? `the thread ended with code ${code}`, hint } = error ?? {}
       for (const { end } of this.#runs.values()) end({ how: 'crashed', message, hint })
     })
   }
@@ -74,7 +76,10 @@ class SharedThread {
     const ended = withResolvers<WorkerEnd>()
     this.#runs.set(message.stage, { lifecycle, onInterface, end: ended.resolve })
     this.#worker.postMessage(message, message.stage === 'assemble' ? [message.task.port] : [])
-    const terminate = (): void => void this.#worker.terminate()
+    const terminate = (why?: string): void => {
+      this.#why ??= why
+      void this.#worker.terminate()
+    }
     return { ready: lifecycle.ready, ended: ended.promise, post: () => {}, terminate }
   }
 

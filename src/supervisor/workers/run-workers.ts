@@ -46,6 +46,8 @@ export class RunWorkers {
   readonly #parts: RunWorkersParts
   /** Doorbells: one per assembler, and the shipper's. */
   readonly #bells: readonly SharedArrayBuffer[]
+  /** One per assembler. */
+  readonly #assemblerControls: readonly SharedArrayBuffer[]
   readonly #shipperBell = Doorbell.allocate()
   /** One per assembler. */
   readonly #pairRings: SharedArrayBuffer[]
@@ -57,6 +59,7 @@ export class RunWorkers {
     const { plan, ledger } = parts
     this.#parts = parts
     this.#bells = Array.from({ length: plan.assemblers }, () => Doorbell.allocate())
+    this.#assemblerControls = this.#bells.map(() => Control.allocate())
     this.#pairRings = this.#bells.map(() => allocateRing(plan.budget.pairRingBytes))
     this.captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot))
     this.shipper = this.#shipperSlot()
@@ -76,12 +79,13 @@ export class RunWorkers {
       ownBell,
       pairRing: this.#pairRings[slot],
       shipperBell: this.#shipperBell,
-      control: Control.allocate(),
+      control: this.#assemblerControls[slot],
       counters: ledger.newAssembleBlock(),
       whenFull: plan.whenFull,
       options: plan.assemblerOptions,
     }))
-    this.#assemblers = new AssemblerPool(slots, state, stages, options.log)
+    const threadMates = stages.sharesThreads ? this.captures.map(({ worker }) => worker.control) : []
+    this.#assemblers = new AssemblerPool({ slots, state, stages, threadMates, log: options.log })
     return this.#assemblers.ended
   }
 
@@ -176,6 +180,7 @@ export class RunWorkers {
       tunnels: options.config.capture.tunnels,
       secret: plan.flowSecret,
       warmUpShare: plan.warmUpShare,
+      threadMates: stages.sharesThreads ? this.#assemblerControls.map((control) => new Control(control)) : [],
       pairRings: plan.whenFull === 'wait' ? [] : this.#pairRings,
       isRestartable,
       onMessage,

@@ -70,6 +70,7 @@ export class ShipperSlot {
       role: 'ship',
       slot: 0,
       control,
+      threadMates: [],
       wake: () => bell.ring(),
       launch: () => this.#launch({ ...workerData, left: [...this.#held.values()] }),
       isRestartable: !waits,

@@ -10,7 +10,7 @@ export type OnMessage = (message: FromWorker) => void
 
 /** Each method starts a worker, which continues with the rings and counters of the one before it in its slot. */
 export interface Stages {
-  /** Whether an assembler shares the thread of the capture stage, which waits inside a system call while a slow disk is read. */
+  /** Whether the assembler shares the capture stage's thread. */
   readonly sharesThreads: boolean
   capture(data: CaptureWorkerData, onMessage: OnMessage): WorkerRun
   /** @param onInterface called for each interface that a ring announces */

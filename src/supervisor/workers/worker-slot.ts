@@ -23,13 +23,15 @@ export interface WorkerSlotSpec {
   role: 'capture' | 'assemble' | 'ship'
   slot: number
   control: SharedArrayBuffer
+  /** Of the workers that may share its thread: their heartbeats count for it. */
+  threadMates: readonly Control[]
   /** Wakes the thread, after a command or a message. */
   wake: () => void
   /** Starts a thread, with the slot's control block, rings and counters. */
   launch: () => WorkerRun
   /** Whether a crashed run is followed by another. */
   isRestartable: boolean
-  /** Whether a silent heartbeat is a crash. False where a worker may wait for others inside a system call. */
+  /** Whether a silent heartbeat is a crash. False where a worker may wait inside a system call without saying so. */
   mayHang: boolean
   /** A run has crashed and its thread has ended: counts what it held. */
   onCrash: () => void
@@ -72,7 +74,7 @@ export class WorkerSlot {
     this.#spec = spec
     this.#now = spec.now ?? (() => performance.now())
     this.control = new Control(spec.control)
-    this.#heartbeat = new HeartbeatMonitor(this.control, this.#now())
+    this.#heartbeat = new HeartbeatMonitor([this.control, ...spec.threadMates], this.#now())
     this.#policy = new RestartPolicy(spec.random)
     this.ended = this.#end.promise
   }
@@ -206,8 +208,9 @@ export class WorkerSlot {
   }
 
   #terminateHung(nowMs: number, silentMs: number): void {
-    this.#hang = { message: `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`, atMs: nowMs, reported: false }
-    this.#run?.terminate()
+    const message = `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`
+    this.#hang = { message, atMs: nowMs, reported: false }
+    this.#run?.terminate(message)
   }
 
   #reportStuck(nowMs: number): void {

@@ -41,8 +41,12 @@ export interface WorkerRun {
   readonly ended: Promise<WorkerEnd>
   /** Posts a message to the worker. A run that has ended ignores it. */
   post(message: unknown): void
-  /** Ends the thread at any point of its work, except inside a system call. */
-  terminate(): void
+  /**
+   * Ends the thread at any point of its work, except inside a system call.
+   *
+   * @param why for the other workers in the thread, which end as well
+   */
+  terminate(why?: string): void
 }
 
 /** Follows the lifecycle messages of a worker, and passes on the others. */

@@ -50,6 +50,7 @@ function rigOf(t: TestContext, workers: number, interfaceIds = INTERFACE_IDS): R
         secret: 0,
         pairRings: [],
         warmUpShare: 0,
+        threadMates: [],
         isRestartable: true,
         onMessage: (message) => set?.onMessage(message),
         stages: threads,
@@ -290,8 +291,8 @@ const ONE_WAY = `
   const path = '/proc/' + pod.pid + '/ns/net'
   const log = createLogger({ level: 'silent', form: 'lines' })
   const slot = new CaptureSlot({
-    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', tunnels: [], isRestartable: true,
-    warmUpShare: 0, onMessage: () => {}, stages: threads, log,
+    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', tunnels: [], threadMates: [],
+    isRestartable: true, warmUpShare: 0, onMessage: () => {}, stages: threads, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
   const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, interfaceIds: 1, ownNetns: 0, log })

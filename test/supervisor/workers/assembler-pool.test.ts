@@ -24,7 +24,7 @@ class Rig extends SlotRig {
   constructor() {
     super()
     const log = createLogger({ level: 'error', form: 'json', foldMs: 0, write: (line) => this.lines.push(line) })
-    this.pool = new AssemblerPool([this.slot], this.state, threads, log)
+    this.pool = new AssemblerPool({ slots: [this.slot], state: this.state, stages: threads, threadMates: [], log })
     const checking = setInterval(() => this.pool.check(), 20)
     void this.pool.ended.then(() => clearInterval(checking))
   }

@@ -37,6 +37,7 @@ class Rig {
       pairRings: [],
       warmUpShare: 1,
       tunnels: ['vxlan'],
+      threadMates: [],
       isRestartable,
       onMessage: () => {},
       stages: {

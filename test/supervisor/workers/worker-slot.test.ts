@@ -24,6 +24,8 @@ class Rig {
   wakes = 0
   ended: WorkerEnd | null = null
   readonly slot: WorkerSlot
+  /** Of a worker in the same thread. */
+  readonly mate = new Control(Control.allocate())
 
   constructor(parts: { isRestartable?: boolean; mayHang?: boolean } = {}) {
     const push = (message: string): void => void this.lines.push(message)
@@ -31,6 +33,7 @@ class Rig {
       role: 'ship',
       slot: 0,
       control: Control.allocate(),
+      threadMates: [this.mate],
       wake: () => {
         this.wakes += 1
       },
@@ -176,6 +179,18 @@ test('worker slot: a thread in a system call is reported, and not replaced while
   await rig.run.crash()
   await rig.pass(200, false)
   assert.equal(rig.runs.length, 2)
+})
+
+test('worker slot: a worker does not hang while another one in its thread works', async () => {
+  const rig = new Rig()
+  await rig.startReady()
+  for (let i = 0; i < 100; i++) {
+    rig.mate.beat()
+    await rig.pass(50, false)
+  }
+  assert.equal(rig.run.terminated, false)
+  await rig.pass(3000, false)
+  assert.equal(rig.runs[0].terminated, true)
 })
 
 test('worker slot: workers that may wait for others in a system call never count as hung', async () => {
