@@ -1,21 +1,26 @@
 /**
- * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and
- * discarded. Everything that the threads do, without their waiting.
+ * The parse stage on one core: a capture's bytes in memory → window → frames → reassembly → HTTP → pairs, encoded and
+ * discarded. Everything that the thread of `read` does, without its system calls: the bytes are copied to the window, as `read` does.
+ * Live capture is the same with a ring in place of the window's frames.
  */
 import { Assembler, assemblerMemory } from '../src/assemble/assembler.ts'
 import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
-import { INPUT_BLOCK_BYTES } from '../src/assemble/host/memory.ts'
+import type { ProgramMemory } from '../src/assemble/host/memory.ts'
+import { PlaceSource, type RecordSource, RingSource } from '../src/assemble/record-source.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
+import { memoryOf, ownMemory } from '../src/capture/files/window.ts'
 import { Intake } from '../src/capture/intake/intake.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
+import { FramePlace, PlaceEnd } from '../src/ring/frame-place.ts'
 import { LENGTH_AT, PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../src/ring/layout.ts'
 import type { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { Control } from '../src/thread/control.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
+/** A read of a ring's block or of a file. */
 const STEP_BYTES = 512 * 1024
 
 const CONFIG = defaultConfig()
@@ -35,7 +40,7 @@ const OPTIONS: AssemblerOptions = {
   poolBytes: 64 * 1024 * 1024,
 }
 /** Shared by all passes with as many connections, as a thread has a single one. */
-const MEMORY = assemblerMemory(OPTIONS)
+const MEMORY = assemblerMemory(OPTIONS, true)
 
 /** The result of one pass. */
 export interface ParsePass {
@@ -65,11 +70,10 @@ export class ParseStage {
   readonly #bell = new Doorbell(Doorbell.allocate())
   readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
   readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
-  readonly #consumer: RingConsumer
+  readonly #source: RecordSource
   readonly #assembler: Assembler
   readonly #intake: Intake
   readonly #reader: FileReader
-  readonly #marks: OpaqueMarks | null
   #encodedBytes = 0
   /** When the counts began to count, and what was used and counted then. */
   #before = { pairs: 0, frames: 0, encodedBytes: 0 }
@@ -79,14 +83,17 @@ export class ParseStage {
 
   /**
    * @param options that differ from the defaults; @param onPair receives the pairs, if given
-   * @param marks as live capture has them; null: all payload is copied, as that of files
+   * @param marks as live capture has them, whose frames go through a ring; null: frames of files, in place
    */
   constructor(options: Partial<AssemblerOptions> = {}, onPair: OnPair | null = null, marks: OpaqueMarks | null = null) {
-    this.#marks = marks
-    const ring = allocateRing(RING_BYTES)
-    this.#consumer = new RingConsumer(ring, null)
     const all = { ...OPTIONS, ...options }
-    const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all)
+    const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all, true)
+    const ring = allocateRing(RING_BYTES)
+    const place = marks === null ? this.#placeIn(memory) : null
+    this.#source =
+      place === null
+        ? new RingSource(new RingConsumer(ring, null), memory.inputBytes, memory.input, marks)
+        : new PlaceSource(place)
     this.#assembler = new Assembler(memory, all, this.#counts, {
       emit: (start, end) => {
         for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
@@ -98,7 +105,8 @@ export class ParseStage {
       },
     })
     const intake = new Intake({
-      rings: [new RingProducer(ring, this.#bell)],
+      rings: place === null ? [new RingProducer(ring, this.#bell)] : [],
+      place,
       counters: this.#captureCounts,
       whenFull: 'wait',
       bell: this.#bell,
@@ -106,16 +114,25 @@ export class ParseStage {
       control: new Control(Control.allocate()),
     })
     this.#intake = intake
-    this.#reader = new FileReader({
-      sink: intake,
-      interfaceId: (name) => {
-        if (this.#captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
-          intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0, vantagePoint: null })
-        }
-        return 0
+    this.#reader = new FileReader(
+      {
+        sink: intake,
+        interfaceId: (name) => {
+          if (this.#captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
+            intake.addInterface(0, {
+              name: name ?? 'bench',
+              vantage: 'file',
+              mesh: null,
+              domain: 0,
+              vantagePoint: null,
+            })
+          }
+          return 0
+        },
+        damage: () => true,
       },
-      damage: () => true,
-    })
+      place === null ? ownMemory() : memoryOf(place),
+    )
   }
 
   /** Reads the next bytes of the capture, to their last frame. */
@@ -164,6 +181,11 @@ export class ParseStage {
     this.#assemblerCpuMs = 0
   }
 
+  #placeIn({ memory, place }: ProgramMemory): FramePlace {
+    const end = new PlaceEnd(PlaceEnd.allocate(), this.#bell)
+    return new FramePlace(memory.buffer, place!, end, () => this.#drain())
+  }
+
   #measured(work: () => void): void {
     const start = process.hrtime.bigint()
     const before = process.cpuUsage()
@@ -175,11 +197,13 @@ export class ParseStage {
   #drain(): void {
     const before = process.cpuUsage()
     const assembler = this.#assembler
+    const source = this.#source
     for (;;) {
-      const length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
+      const length = source.next(assembler)
       if (length === 0) break
-      this.#consumer.release(length)
-      assembler.consume(length, this.#marks)
+      const { at } = source
+      source.release(length)
+      assembler.consume(length, source.marks, at)
     }
     this.#assemblerCpuMs += cpuMsSince(before)
   }

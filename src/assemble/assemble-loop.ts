@@ -1,11 +1,12 @@
 /**
- * The work of an assembler slot: reads the frame rings block by block until all are closed and empty. It never waits by
+ * The work of an assembler slot: reads the frame rings, or frames in place, block by block until all are closed and empty. It never waits by
  * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
  */
 
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import { RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import type { FramePlace } from '../ring/frame-place.ts'
 import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
@@ -13,23 +14,32 @@ import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import { Assembler, assemblerMemory } from './assembler.ts'
-import { INPUT_BLOCK_BYTES } from './host/memory.ts'
+import type { ProgramMemory } from './host/memory.ts'
 import { useProgram } from './host/program.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
+import { PlaceSource, type RecordSource, RingSource } from './record-source.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
 const { index: C } = ASSEMBLE_COUNTERS
 
-/** The result of a pass over the rings: frames; no frames; no frames, and all rings have ended. */
+/** A thread that the capture stage shares. */
+export interface SharedThread {
+  /** The assembler's, with a place. */
+  memory: ProgramMemory
+  /** Where frames are put. */
+  place: FramePlace
+  /** Of the pair ring, as in RingProducer. */
+  restingBytes?: number | undefined
+}
+
+/** The result of a pass over the sources: frames; no frames; no frames, and all sources have ended. */
 export type Pass = 'worked' | 'idle' | 'ended'
 
 export class AssembleLoop {
   readonly #task: AssembleTask
   readonly #control: Control
   readonly #cpuTime: CpuTimeRecorder
-  readonly #rings: readonly RingConsumer[]
-  /** One per ring in live capture, else none. */
-  readonly #marks: readonly OpaqueMarks[]
+  readonly #sources: readonly RecordSource[]
   readonly #pairs: RingProducer
   readonly #assembler: Assembler
   readonly #mail: Mailbox<ToAssembler>
@@ -40,23 +50,17 @@ export class AssembleLoop {
     selector: PairSelector | null,
     post: (message: FromAssembler) => void,
     bell: Doorbell,
-    restingBytes: number | undefined,
+    shared: SharedThread | null,
   ) {
     this.#task = task
     this.#control = new Control(task.control)
     this.#cpuTime = new CpuTimeRecorder(this.#control)
-    this.#rings = task.rings.map((ring, i) => {
-      const capture = task.captureBells[i]
-      return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
-    })
-    this.#marks = task.marks.map((shared) => new OpaqueMarks(shared))
-    // Those of an assembler that has failed: this one knows none of its flows.
-    for (const marks of this.#marks) marks.clear()
-    const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : restingBytes
+    const memory = shared?.memory ?? assemblerMemory(task.options)
+    this.#sources = shared === null ? ringSources(task, memory) : [new PlaceSource(shared.place)]
+    const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : shared?.restingBytes
     this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     useProgram(task.program)
-    const memory = assemblerMemory(task.options)
     const sink = new PairRingSink(memory, this.#pairs, task.whenFull, bell, this.#control)
     post({ t: 'ready' })
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
@@ -66,29 +70,29 @@ export class AssembleLoop {
   }
 
   /**
-   * Opens the rings and posts that it is ready.
+   * Opens the sources and posts that it is ready.
    *
    * @param bell the slot's own, on which the loop waits for room in the pair ring
-   * @param restingBytes of the pair ring of a file, as in RingProducer
+   * @param shared what a thread that the capture stage shares adds; null: frames come through rings
    * @throws InterceptorError for a selection that cannot be parsed
    */
   static async open(
     task: AssembleTask,
     post: (message: FromAssembler) => void,
     bell: Doorbell,
-    restingBytes?: number,
+    shared: SharedThread | null = null,
   ): Promise<AssembleLoop> {
-    return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell, restingBytes)
+    return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell, shared)
   }
 
   /** Whether `pass` has something to do. */
   readonly ready = (): boolean =>
-    this.#rings.some((ring) => !ring.empty || ring.finished) ||
+    this.#sources.some((source) => !source.empty || source.finished) ||
     this.#control.hasMail ||
     this.#control.command === COMMAND_STOP
 
   /**
-   * Processes one block of each ring. A failure of the assembler is thrown; pairs that were complete are in the ring then.
+   * Processes one block of each source. A failure of the assembler is thrown; pairs that were complete are in the ring then.
    *
    * @returns `ended` also after COMMAND_STOP; call `end` then
    */
@@ -98,13 +102,13 @@ export class AssembleLoop {
     this.#cpuTime.update(performance.now())
     let worked = 0
     try {
-      for (let i = 0; i < this.#rings.length; i++) worked += this.#processBlock(this.#rings[i], this.#marks[i] ?? null)
+      for (const source of this.#sources) worked += this.#processBlock(source)
     } finally {
       // Also after a failure: complete pairs have been counted as kept.
       this.#pairs.flush()
     }
     if (worked > 0) return 'worked'
-    return this.#rings.every((ring) => ring.finished) ? 'ended' : 'idle'
+    return this.#sources.every((source) => source.finished) ? 'ended' : 'idle'
   }
 
   /** Ends the connections and closes the pair ring. */
@@ -136,21 +140,35 @@ export class AssembleLoop {
   }
 
   /** @returns the block's length in bytes */
-  #processBlock(ring: RingConsumer, marks: OpaqueMarks | null): number {
+  #processBlock(source: RecordSource): number {
     const assembler = this.#assembler
-    let length = assembler.wholeRecords(ring.peek(assembler.input, INPUT_BLOCK_BYTES))
-    if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
-    // Read messages after the ring was peeked at, so that those sent before a frame are applied before the frame.
+    const length = source.next(assembler)
+    // Read messages after the source was looked at, so that those sent before a frame are applied before the frame.
     this.#mail.read(this.#handle)
     if (length === 0) return 0
-    // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
+    const { at } = source
+    // Release first: no other thread writes to the block, and a frame that makes the assembler fail is not read again after a restart.
     const { framesRead } = assembler
-    ring.release(length)
+    source.release(length)
     // No call between the two: a thread cannot end there, so no frame counts as read that the next thread reads, too.
     this.#task.counters[C.framesRead] = framesRead
-    assembler.consume(length, marks)
+    assembler.consume(length, source.marks, at)
     return length
   }
+}
+
+function ringSources(
+  { rings, captureBells, marks }: AssembleTask,
+  { input, inputBytes }: ProgramMemory,
+): RecordSource[] {
+  const tables = marks.map((shared) => new OpaqueMarks(shared))
+  // Those of an assembler that has failed: this one knows none of its flows.
+  for (const table of tables) table.clear()
+  return rings.map((ring, i) => {
+    const capture = captureBells[i]
+    const consumer = new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
+    return new RingSource(consumer, inputBytes, input, tables[i] ?? null)
+  })
 }
 
 /** Loaded only for a selection: nothing else in an assembler decodes pairs. */

@@ -1,5 +1,5 @@
 /**
- * The assembler: records of a frame ring in, pairs out. A program in AssemblyScript does the work (core/index.ts); this class lays
+ * The assembler: records of frames in, pairs out. A program in AssemblyScript does the work (core/index.ts); this class lays
  * out its memory, passes it blocks of records, passes its pairs on, and publishes its counters.
  *
  * It does no I/O: bytes and packet times in, calls of the sink out. The worker around it owns rings, threads and waiting.
@@ -25,7 +25,7 @@ import type { AssemblerOptions } from './assembler-options.ts'
 import { Filter, type FilterConfig } from './filter.ts'
 import { AssemblerHost } from './host/imports.ts'
 import { ProgramMemory } from './host/memory.ts'
-import type { Program } from './host/program.ts'
+import type { Address, Program } from './host/program.ts'
 import { nameLengths, writeRules } from './host/rule-tables.ts'
 import type { PairSink } from './pair-sink.ts'
 import { stateBounds } from './state-bounds.ts'
@@ -33,9 +33,13 @@ import { stateBounds } from './state-bounds.ts'
 const C = ASSEMBLE_COUNTERS.index
 const COUNTER_BYTES = 8
 
-/** The memory that an assembler with these options works in. */
-export const assemblerMemory = (options: AssemblerOptions): ProgramMemory =>
-  new ProgramMemory(options, stateBounds(options))
+/**
+ * The memory that an assembler with these options works in.
+ *
+ * @param holdsPlace whether frames are put in place (ring/frame-place.ts), instead of into rings
+ */
+export const assemblerMemory = (options: AssemblerOptions, holdsPlace = false): ProgramMemory =>
+  new ProgramMemory(options, stateBounds(options), holdsPlace)
 
 export class Assembler {
   /** The memory into which the caller copies ring blocks before `consume`. */
@@ -109,25 +113,27 @@ export class Assembler {
   }
 
   /**
-   * Measures the whole records in the first `available` bytes of `input`, which were read from a ring, and adds their
-   * frames to `framesRead`. Called once for each block that is consumed.
+   * Measures the whole records in the first `available` bytes at an address, and adds their frames to `framesRead`. Called once for
+   * each block that is consumed.
    *
+   * @param at address of the block; default: that of `input`
    * @returns their total length, padding included; 0 when the first record is cut
    */
-  wholeRecords(available: number): number {
-    return this.#program.wholeRecords(this.#memory.input, available)
+  wholeRecords(available: number, at = this.#memory.input): number {
+    return this.#program.wholeRecords(at, available)
   }
 
   /**
-   * Processes the whole records in the first `length` bytes of `input`.
+   * Processes the whole records in `length` bytes at an address.
    *
    * @param marks of the records' ring; null: its producer leaves no payload out
+   * @param at address of the block; default: that of `input`
    */
-  consume(length: number, marks: OpaqueMarks | null = null): void {
+  consume(length: number, marks: OpaqueMarks | null = null, at = this.#memory.input): void {
     this.#host.marks = marks
     this.#program.setMarks(marks === null ? 0 : 1)
     try {
-      this.#process(length)
+      this.#process(at, at + length)
     } finally {
       // Also after a failure within the block: the records before it have been processed.
       if (!this.#passing) this.#passPairs()
@@ -173,10 +179,9 @@ export class Assembler {
     this.#passPairs()
   }
 
-  #process(length: number): void {
-    const { input, view } = this.#memory
-    const end = input + length
-    for (let at = input; at < end; ) {
+  #process(start: Address, end: Address): void {
+    const { view } = this.#memory
+    for (let at = start; at < end; ) {
       at = this.#program.consume(at, end)
       if (at === end) return
       this.#passPairs()

@@ -7,6 +7,7 @@ import { failureOf, InterceptorError } from '../errors.ts'
 import { parseTunnels } from '../net/tunnels.ts'
 import { RESTING_RING_BYTES, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import type { FramePlace } from '../ring/frame-place.ts'
 import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
@@ -14,16 +15,15 @@ import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureWarmUp } from './af-packet/warm-up.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
+import { memoryOf, ownMemory } from './files/window.ts'
 import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
-/** A thread that other stages share. */
+/** A thread that the assembler shares. */
 export interface CaptureThread extends Pick<FileContext, 'afterRead'> {
-  /** The worker's own, on which it waits for room in a ring. */
-  bell: Doorbell
-  /** Of the rings, as in RingProducer. */
-  restingBytes: number
+  /** Where files are read to, and where the assembler finds their frames. */
+  place: FramePlace
 }
 
 /**
@@ -38,11 +38,13 @@ export async function runCapture(
   thread: CaptureThread | null = null,
 ): Promise<void> {
   const control = new Control(data.control)
-  const bell = thread?.bell ?? new Doorbell(data.ownBell)
-  const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : thread?.restingBytes
+  const bell = new Doorbell(data.ownBell)
+  const place = thread?.place ?? null
+  const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]), resting))
   const sink = new Intake({
     rings,
+    place,
     counters: data.counters,
     whenFull: data.whenFull,
     bell,
@@ -58,7 +60,7 @@ export async function runCapture(
   let outcome: FromWorker = { t: 'done' }
   try {
     const afterRead = thread?.afterRead ?? (() => null)
-    await runSource(data, port, { sink, control, bell, post, afterRead, warmUp })
+    await runSource(data, port, { sink, place, control, bell, post, afterRead, warmUp })
   } catch (error) {
     if (!(error instanceof InterceptorError)) throw error
     outcome = { t: 'failed', ...failureOf(error) }
@@ -82,8 +84,9 @@ async function prepare(ringCount: number, warmsUp: boolean): Promise<CaptureWarm
   return warmsUp ? new CaptureWarmUp(ringCount) : null
 }
 
-interface RunContext extends FileContext {
+interface RunContext extends Omit<FileContext, 'memory'> {
   sink: Intake
+  place: FramePlace | null
   /** Of packet sockets; null: none. */
   warmUp: CaptureWarmUp | null
 }
@@ -108,10 +111,10 @@ async function runSource(
   port: MessagePort,
   context: RunContext,
 ): Promise<void> {
-  const { sink, control, post, warmUp } = context
+  const { sink, place, control, post, warmUp } = context
   switch (source.kind) {
     case 'file':
-      return readFiles(source, context)
+      return readFiles(source, { ...context, memory: place === null ? ownMemory() : memoryOf(place) })
     case 'af-packet': {
       const mail = new Mailbox<ToCapture>(port, control)
       return (await import('./af-packet/source.ts')).runAfPacket(source, {

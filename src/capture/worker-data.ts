@@ -75,7 +75,7 @@ export type SourceSpec = FileSource | AfPacketSource | CapSource
 
 export interface CaptureWorkerData {
   source: SourceSpec
-  /** One frame ring per assembler, in slot order. */
+  /** One frame ring per assembler, in slot order; none where the only assembler shares the thread. */
   rings: SharedArrayBuffer[]
   /** For each ring, the connections whose payload its assembler does not need (ring/opaque-marks.ts); none for files. */
   marks: SharedArrayBuffer[]

@@ -54,8 +54,14 @@ export const MAX_RECORD_SHARE = 1 / 2
  *     INTERFACE_GONE   20: i32 interface id; its flows end here
  *     TICK             MICROS only: the packet clock advanced without a packet
  *     CLOCK_STEP       MICROS only: by how much the system clock was set. Frames behind it may have been captured before the step
+ *     PLACED           16: i32 flow hash              20: i32 interface id
+ *                      24: u32 IP header   28: u32 TCP header   32: u32 end of the IP packet
+ *                      36: i32 virtual network
  *
- * The offsets at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
+ * PLACED is a frame that is not copied, and is in no ring: its record and its bytes are in the assembler's memory (frame-place.ts), and the
+ * three words at 24 are addresses there.
+ *
+ * The offsets of FRAME at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
  * excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
  * without options or extension headers. Where payload is left out, the record ends with the TCP header.
  */
@@ -64,6 +70,7 @@ export const INTERFACE = 1
 export const INTERFACE_GONE = 2
 export const TICK = 3
 export const CLOCK_STEP = 4
+export const PLACED = 5
 export const FLOW_HASH_AT = 16
 export const TEXT_LENGTH_AT = 16
 export const INTERFACE_ID_AT = 20
@@ -74,6 +81,11 @@ export const END_OFFSET_AT = 28
 export const NETWORK_AT = 32
 export const MARK_AT = 36
 export const FRAME_FIELDS_BYTES = 40
+export const PLACED_IP_AT = 24
+export const PLACED_TCP_AT = 28
+export const PLACED_END_AT = 32
+export const PLACED_NETWORK_AT = 36
+export const PLACED_BYTES = 40
 /** The largest packet that a frame record holds: BIG TCP's 512 KiB and its headers. */
 export const MAX_FRAME_BYTES = 512 * 1024 + 512
 

@@ -25,6 +25,7 @@ function makeTask(parts: Partial<AssembleTask> = {}): {
     rings: [allocateRing(4096)],
     marks: [],
     captureBells: [null],
+    placeEnd: null,
     ownBell: Doorbell.allocate(),
     pairRing: allocateRing(4 * 1024 * 1024),
     shipperBell: Doorbell.allocate(),

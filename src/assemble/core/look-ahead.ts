@@ -10,7 +10,7 @@
 import { CONNECTION_BYTES } from './http1/connection'
 import { interfaceAt } from './interfaces'
 import { Region } from './memory/regions'
-import { FRAME, INTERFACE_ID_AT, IP_OFFSET_AT, LENGTH_AT, TAG_AT, TCP_OFFSET_AT } from './ring-layout'
+import { INTERFACE_ID_AT, ipOf, isFrame, LENGTH_AT, PLACED, TAG_AT, tcpOf } from './ring-layout'
 import { FLOW_BYTES, Flow } from './tcp/flow'
 import { firstAlike, flowCount } from './tcp/flow-table'
 
@@ -36,12 +36,11 @@ export function lookAhead(at: usize, end: usize): usize {
       next = end
       break
     }
-    if (load<i32>(next, TAG_AT) === FRAME) {
+    const tag = load<i32>(next, TAG_AT)
+    if (isFrame(tag)) {
+      const isPlaced = tag === PLACED
       const domain = interfaceAt(load<i32>(next, INTERFACE_ID_AT)).domain
-      store<usize>(
-        last,
-        firstAlike(next + load<u16>(next, IP_OFFSET_AT), next + load<u16>(next, TCP_OFFSET_AT), domain),
-      )
+      store<usize>(last, firstAlike(ipOf(next, isPlaced), tcpOf(next, isPlaced), domain))
       last += 4
     }
     next += size

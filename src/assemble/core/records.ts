@@ -1,4 +1,4 @@
-/** The records of a frame ring (ring-layout.ts), read block by block: frames and ticks are processed here, the rest by the host. */
+/** The records of frames (ring-layout.ts), read block by block: frames and ticks are processed here, the rest by the host. */
 import { setTime } from './clock'
 import * as C from './counters'
 import { add, count } from './counts'
@@ -7,22 +7,25 @@ import { lookAhead, paysToLookAhead } from './look-ahead'
 import {
   END_OFFSET_AT,
   FLOW_HASH_AT,
-  FRAME,
   INTERFACE_ID_AT,
-  IP_OFFSET_AT,
+  ipOf,
+  isFrame,
   LENGTH_AT,
   MARK_AT,
   MICROS_AT,
   NETWORK_AT,
+  PLACED,
+  PLACED_END_AT,
+  PLACED_NETWORK_AT,
   TAG_AT,
-  TCP_OFFSET_AT,
   TICK,
+  tcpOf,
 } from './ring-layout'
 import { advance } from './tcp/flow-lifetime'
 import { segment } from './tcp/tracker'
 
 /**
- * Measures the whole records in the first `available` bytes at `at`, which were read from a ring, and counts their frames as read.
+ * Measures the whole records in the first `available` bytes at `at`, and counts their frames as read.
  *
  * @returns their total length, padding included; 0 when the first record is cut
  */
@@ -37,7 +40,7 @@ export function wholeRecords(at: usize, available: usize): usize {
       break
     }
     if (next + length > end) break
-    if (load<i32>(next, TAG_AT) === FRAME) frames++
+    if (isFrame(load<i32>(next, TAG_AT))) frames++
     next += length
   }
   add(C.framesRead, <f64>frames)
@@ -58,7 +61,7 @@ export function consume(at: usize, end: usize): usize {
     if (size < 0) return end
     setTime(load<f64>(at, MICROS_AT))
     const tag = load<i32>(at, TAG_AT)
-    if (tag === FRAME) frame(at)
+    if (isFrame(tag)) frame(at, tag === PLACED)
     else if (tag === TICK) advance()
     else return at
     at += size
@@ -66,17 +69,18 @@ export function consume(at: usize, end: usize): usize {
   return end
 }
 
-function frame(at: usize): void {
+/** One call of `segment`, so that it is inlined (bench/README.md). */
+function frame(at: usize, isPlaced: bool): void {
   count(C.framesConsumed)
   const id = load<i32>(at, INTERFACE_ID_AT)
   segment(
-    at + load<u16>(at, IP_OFFSET_AT),
-    at + load<u16>(at, TCP_OFFSET_AT),
-    at + load<u32>(at, END_OFFSET_AT),
+    ipOf(at, isPlaced),
+    tcpOf(at, isPlaced),
+    isPlaced ? load<usize>(at, PLACED_END_AT) : at + load<u32>(at, END_OFFSET_AT),
     id,
     interfaceAt(id).domain,
-    load<i32>(at, NETWORK_AT),
+    isPlaced ? load<i32>(at, PLACED_NETWORK_AT) : load<i32>(at, NETWORK_AT),
     load<i32>(at, FLOW_HASH_AT),
-    load<i32>(at, MARK_AT),
+    isPlaced ? 0 : load<i32>(at, MARK_AT),
   )
 }

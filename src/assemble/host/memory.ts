@@ -4,6 +4,7 @@
  */
 
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
+import { PLACED_RECORDS_BYTES, type PlaceRegions, type Span, WINDOW_BYTES } from '../../ring/frame-place.ts'
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 import type { AssemblerOptions } from '../assembler-options.ts'
 import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
@@ -58,6 +59,8 @@ export class ProgramMemory {
   readonly view: DataView
   /** Address of the input, into which ring blocks are copied; INPUT_BYTES long. */
   readonly input: Address
+  /** Where frames are put that are not copied; null: frames come through rings. */
+  readonly place: PlaceRegions | null
   /** Address of the output, into which the program writes pairs. */
   readonly output: Address
   /** Counters of all, and of each interface. */
@@ -76,13 +79,19 @@ export class ProgramMemory {
   #template = 0
   #text: Address
 
-  constructor(options: AssemblerOptions, { connections, exchanges, messages, rareStates }: StateBounds) {
+  /** @param holdsPlace whether frames are put in place, instead of into rings */
+  constructor(
+    options: AssemblerOptions,
+    { connections, exchanges, messages, rareStates }: StateBounds,
+    holdsPlace: boolean,
+  ) {
     const regions = new Regions(SCANNER_END)
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, connections)))
     const exchangeCount = exchanges + EXCHANGES_OF_A_SEGMENT
     const messageCount = messages + MESSAGES_OF_A_SEGMENT
     const room = pairRoom(options)
     this.input = regions.add(INPUT_BYTES)
+    this.place = holdsPlace ? placeIn(regions, this.input) : null
     const counts = regions.add(8 * ASSEMBLE_COUNTERS.length)
     this.#traffic = regions.add(INTERFACE_IDS * INTERFACE_COUNTERS_BYTES)
     this.#interfaceBytes = SIZE_OF_INTERFACE
@@ -226,6 +235,16 @@ class Regions {
   allocate(): WebAssembly.Memory {
     const pages = Math.ceil(this.#next / WASM_PAGE_BYTES)
     return new WebAssembly.Memory({ initial: pages, maximum: pages })
+  }
+}
+
+/** @param input address of the input, which is not used otherwise where frames are in place */
+function placeIn(regions: Regions, input: Address): PlaceRegions {
+  const span = (start: Address, bytes: number): Span => ({ start, end: start + bytes })
+  return {
+    window: span(regions.add(WINDOW_BYTES), WINDOW_BYTES),
+    records: span(regions.add(PLACED_RECORDS_BYTES), PLACED_RECORDS_BYTES),
+    spare: span(input, INPUT_BYTES),
   }
 }
 

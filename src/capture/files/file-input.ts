@@ -17,6 +17,7 @@ import { describeLinkType } from '../wire/link-types.ts'
 import { FileReader } from './file-reader.ts'
 import type { FormatHost } from './format.ts'
 import { Gunzip, isGzip } from './gunzip.ts'
+import type { WindowMemory } from './window.ts'
 
 /** The path that means standard input. */
 const STDIN = '-'
@@ -34,6 +35,8 @@ const MAX_DAMAGE = 16
 /** The parts of a worker that reading files needs. */
 export interface FileContext {
   sink: FrameSink
+  /** Of the window that files are read into, one after the other. */
+  memory: WindowMemory
   control: Control
   /** This thread's doorbell, rung when the command changed. */
   bell: Doorbell
@@ -61,7 +64,7 @@ export class FileInput implements FormatHost {
     this.#name = path === STDIN ? 'stdin' : basename(path)
     this.#context = context
     this.#interfaceId = interfaceId
-    this.#reader = new FileReader(this)
+    this.#reader = new FileReader(this, context.memory)
   }
 
   interfaceId(name: string | null): number {

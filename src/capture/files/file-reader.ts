@@ -4,7 +4,7 @@ import type { FormatHost, FormatReader } from './format.ts'
 import { describeNonCapture } from './not-a-capture.ts'
 import { isPcap, PcapReader } from './pcap.ts'
 import { isPcapng, PcapngReader } from './pcapng.ts'
-import { Window } from './window.ts'
+import { ownMemory, Window, type WindowMemory } from './window.ts'
 
 /** Bytes that identify the format. */
 const MAGIC_BYTES = 4
@@ -12,33 +12,22 @@ const MAGIC_BYTES = 4
 /** Converts one file's unzipped bytes to frames. */
 export class FileReader {
   /** Callers read bytes into it and then call `advance`. */
-  readonly window = new Window()
+  readonly window: Window
   readonly #host: FormatHost
   #reader: FormatReader | null = null
   #notACapture = false
 
-  constructor(host: FormatHost) {
+  /** @param memory of the window; default: its own */
+  constructor(host: FormatHost, memory: WindowMemory = ownMemory()) {
     this.#host = host
+    this.window = new Window(memory)
   }
 
-  /**
-   * Parses a chunk. A record that began in the previous chunk is completed in the window; the others are parsed in
-   * place, and the incomplete rest is kept. Copying frames into the rings requires a chunk aligned to 8 bytes; any
-   * other chunk is copied to the window.
-   */
+  /** Copies a chunk to the window, and parses what is complete. */
   push(chunk: Uint8Array): void {
     const { window } = this
-    const isAligned = (chunk.byteOffset & 7) === 0
-    let from = 0
-    while (from < chunk.length) {
-      if (isAligned && window.available === 0) {
-        window.borrow(chunk, from)
-        this.advance()
-        window.unborrow()
-        return
-      }
-      const wanted = isAligned ? Math.max(1, window.wanted - window.available) : chunk.length
-      const count = Math.min(window.prepare(), wanted, chunk.length - from)
+    for (let from = 0; from < chunk.length; ) {
+      const count = Math.min(window.prepare(), chunk.length - from)
       window.bytes.set(chunk.subarray(from, from + count), window.end)
       window.filled(count)
       from += count

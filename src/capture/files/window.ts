@@ -1,27 +1,63 @@
 /**
- * The part of a file that is in memory: bytes are read to its end and parsed from its beginning. One buffer serves the
- * whole file, so reading allocates nothing; it grows only for a record that does not fit.
+ * The part of a file that is in memory: bytes are read to its end and parsed from its beginning. Reading allocates nothing; only a record
+ * that does not fit is read into a larger buffer, until all that waits fits again.
  *
  * Thread: the capture worker's. Positions in `bytes` are valid until the next `prepare`.
  */
+import { type FramePlace, WINDOW_BYTES } from '../../ring/frame-place.ts'
 
-/** Small enough to stay in a core's cache between reading and parsing, large enough to make system calls rare. */
-const WINDOW_BYTES = 512 * 1024
 /** With less room than this, the unparsed bytes are moved to the front before the next read. */
 const MIN_READ_BYTES = 64 * 1024
 
+/** The memory that a window usually occupies. */
+export interface WindowMemory {
+  readonly bytes: Uint8Array
+  /** Its part of `bytes`. */
+  readonly start: number
+  readonly end: number
+  /** Called before bytes in it are overwritten. */
+  settle(): void
+}
+
+/** Memory of its own, for frames that are copied. */
+export const ownMemory = (): WindowMemory => ({
+  bytes: new Uint8Array(WINDOW_BYTES),
+  start: 0,
+  end: WINDOW_BYTES,
+  settle: () => {},
+})
+
+/** The window of a place, whose frames are not copied. */
+export const memoryOf = (place: FramePlace): WindowMemory => ({
+  bytes: place.bytes,
+  ...place.window,
+  settle: () => place.settle(),
+})
+
 export class Window {
-  bytes: Uint8Array = new Uint8Array(WINDOW_BYTES)
-  view: DataView = new DataView(this.bytes.buffer)
+  bytes: Uint8Array
+  view: DataView
   /** Unparsed bytes are at begin…end. */
-  begin = 0
-  end = 0
+  begin: number
+  end: number
   /** Bytes from `begin` that the parser needs in order to continue. Bounded by the parsers. */
   wanted = 1
-  /** File offset of bytes[0]. */
-  #origin = 0
-  /** The window's own buffer while it shows a borrowed chunk. */
-  #own: Uint8Array | null = null
+  /** File offset of bytes[0]; may be negative. */
+  #origin: number
+  /** Bytes may be read up to here. */
+  #limit: number
+  readonly #memory: WindowMemory
+  /** For records that do not fit into the memory. */
+  #larger = new Uint8Array(0)
+
+  constructor(memory: WindowMemory) {
+    this.#memory = memory
+    this.bytes = memory.bytes
+    this.view = viewOf(memory.bytes)
+    this.begin = this.end = memory.start
+    this.#limit = memory.end
+    this.#origin = -memory.start
+  }
 
   /** File offset of the next unparsed byte. */
   get offset(): number {
@@ -38,16 +74,10 @@ export class Window {
    * @returns how many bytes fit there, at least one
    */
   prepare(): number {
-    const size = this.bytes.length
-    const short = size - this.end < MIN_READ_BYTES || this.begin + this.wanted > size
-    if (this.begin > 0 && (short || this.begin === this.end)) {
-      this.bytes.copyWithin(0, this.begin, this.end)
-      this.#origin += this.begin
-      this.end -= this.begin
-      this.begin = 0
-    }
-    if (this.wanted > this.bytes.length || this.end === this.bytes.length) this.#grow()
-    return this.bytes.length - this.end
+    this.#memory.settle()
+    const isShort = this.#limit - this.end < MIN_READ_BYTES || this.begin + this.wanted > this.#limit
+    if (isShort || this.begin === this.end) this.#moveToFront()
+    return this.#limit - this.end
   }
 
   /** Adds `count` bytes that were read to `end`. */
@@ -55,47 +85,41 @@ export class Window {
     this.end += count
   }
 
-  /**
-   * Shows the next bytes of the file, `chunk` from offset `from` on, without copying them. The window must be empty,
-   * and `unborrow` must follow.
-   */
-  borrow(chunk: Uint8Array, from: number): void {
-    const { offset } = this
-    this.#own = this.bytes
-    this.#show(chunk, from, chunk.length, offset - from)
-  }
-
-  /** Copies the unparsed rest of a borrowed chunk to the window's own buffer. */
-  unborrow(): void {
-    const { bytes, begin, end, offset } = this
-    if (this.#own === null) return
-    this.#show(this.#own, 0, 0, offset)
-    this.#own = null
-    while (this.bytes.length < end - begin) this.#grow()
-    this.bytes.set(bytes.subarray(begin, end))
-    this.end = end - begin
-  }
-
-  #show(bytes: Uint8Array, begin: number, end: number, origin: number): void {
-    this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.begin = begin
-    this.end = end
-    this.#origin = origin
-  }
-
   /** Marks `count` of the available bytes as parsed. */
   skip(count: number): void {
     this.begin += count
   }
 
-  #grow(): void {
-    let size = this.bytes.length
-    do size *= 2
-    while (size < this.wanted)
-    const bytes = new Uint8Array(size)
-    bytes.set(this.bytes.subarray(0, this.end))
-    this.bytes = bytes
-    this.view = new DataView(bytes.buffer)
+  /** Moves the unparsed bytes to the front of the memory, or of a larger buffer if more are needed. */
+  #moveToFront(): void {
+    const { start, end } = this.#memory
+    const needed = Math.max(this.wanted, this.available + 1)
+    if (needed <= end - start) this.#moveTo(this.#memory.bytes, start, end)
+    else {
+      if (this.#larger.length < needed) this.#larger = new Uint8Array(doubled(end - start, needed))
+      this.#moveTo(this.#larger, 0, this.#larger.length)
+    }
+  }
+
+  #moveTo(bytes: Uint8Array, start: number, limit: number): void {
+    const { offset, available } = this
+    if (bytes === this.bytes) bytes.copyWithin(start, this.begin, this.end)
+    else {
+      bytes.set(this.bytes.subarray(this.begin, this.end), start)
+      this.bytes = bytes
+      this.view = viewOf(bytes)
+    }
+    this.begin = start
+    this.end = start + available
+    this.#limit = limit
+    this.#origin = offset - start
   }
 }
+
+function doubled(size: number, least: number): number {
+  let bytes = size
+  while (bytes < least) bytes *= 2
+  return bytes
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -5,6 +5,7 @@
  * written before them.
  */
 
+import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { FLAG_FIN, FLAG_RST, FLAG_SYN, FLAGS_AT, HEADER_BYTES, headerBytes } from '../../net/tcp-header.ts'
 import { FULL, type RingProducer } from '../../ring/byte-ring.ts'
 import {
@@ -15,17 +16,20 @@ import {
   INTERFACE_ID_AT,
   IP_OFFSET_AT,
   MARK_AT,
+  MAX_FRAME_BYTES,
   MICROS_AT,
   NETWORK_AT,
   TAG_AT,
   TCP_OFFSET_AT,
   TEXT_AT,
   TEXT_LENGTH_AT,
+  TICK,
 } from '../../ring/layout.ts'
 import { connectionCheck, type OpaqueMarks } from '../../ring/opaque-marks.ts'
 import type { FrameStamp } from '../frame-sink.ts'
 import type { PacketDecoder } from '../wire/ip.ts'
 import type { FrameBytes } from './frame-bytes.ts'
+import type { FrameQueue } from './frame-queue.ts'
 
 interface ControlRecord {
   tag: number
@@ -34,23 +38,30 @@ interface ControlRecord {
   payload: Uint8Array
 }
 
-export class FrameRingWriter {
-  readonly ring: RingProducer
+const C = CAPTURE_COUNTERS.index
+
+export class FrameRingWriter implements FrameQueue {
+  readonly maxFrame: number
+  readonly #ring: RingProducer
   readonly #stamp: FrameStamp
+  readonly #source: FrameBytes
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
   readonly #marks: OpaqueMarks | null
-  /** Offset of the claimed record; valid between `claim` and `fill`. */
-  #at = 0
-  /** The word MARK_AT of the record, from `bound` on. */
+  /** The word MARK_AT of the record in progress. */
   #mark = 0
 
-  /** @param marks the connections whose payload the ring's assembler does not need; null: it needs all */
-  constructor(ring: RingProducer, stamp: FrameStamp, marks: OpaqueMarks | null) {
-    this.ring = ring
+  /**
+   * @param source may serve several writers
+   * @param marks the connections whose payload the ring's assembler does not need; null: it needs all
+   */
+  constructor(ring: RingProducer, stamp: FrameStamp, source: FrameBytes, marks: OpaqueMarks | null) {
+    this.#ring = ring
+    this.#source = source
     this.#marks = marks
     this.#stamp = stamp
     this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
+    this.maxFrame = Math.min(MAX_FRAME_BYTES, ring.maxRecord - FRAME_FIELDS_BYTES - 8)
   }
 
   /** True when no control record waits, so that a frame may be written. */
@@ -58,12 +69,64 @@ export class FrameRingWriter {
     return this.#waiting.length === 0 || this.writeWaiting()
   }
 
+  put(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    decoder: PacketDecoder,
+    hash: number,
+    interfaceId: number,
+    counters: Float64Array,
+  ): number {
+    // Also of a frame without room: it may begin a generation of marks.
+    const end = this.#bound(view, decoder, hash, interfaceId)
+    if (!this.#ready) return 0
+    const ring = this.#ring
+    const at = ring.tryClaim(FRAME_FIELDS_BYTES + (start & 7) + end - start)
+    if (at === FULL) return 0
+    // Maps offsets of the source to offsets of the record. Records begin at multiples of 8, so both stay congruent.
+    const shift = FRAME_FIELDS_BYTES - (start & ~7)
+    ring.words[(at + TAG_AT) >> 2] = FRAME
+    ring.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
+    ring.words[(at + FLOW_HASH_AT) >> 2] = hash
+    ring.words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
+    this.#halves[(at + IP_OFFSET_AT) >> 1] = decoder.ipOffset + shift
+    this.#halves[(at + TCP_OFFSET_AT) >> 1] = decoder.tcpOffset + shift
+    ring.words[(at + END_OFFSET_AT) >> 2] = end + shift
+    ring.words[(at + NETWORK_AT) >> 2] = decoder.network
+    ring.words[(at + MARK_AT) >> 2] = this.#mark
+    this.#source.use(bytes)
+    this.#source.copy(start, end, ring, at + start + shift)
+    ring.commit(counters, C.queued)
+    return end - start + FRAME_FIELDS_BYTES
+  }
+
+  hasRoom(bytes: number): boolean {
+    const { capacity, free } = this.#ring
+    // With the padding that one of them may need at the wrap.
+    return free >= Math.min(2 * bytes, capacity)
+  }
+
+  tick(): void {
+    this.tryControl(TICK)
+    this.#ring.publish()
+  }
+
+  flush(): void {
+    this.writeWaiting()
+    this.#ring.flush()
+  }
+
+  close(): void {
+    this.#ring.close()
+  }
+
   /**
-   * Decides how much of the packet that the decoder has just found the record will hold. Called before `claim`.
+   * Decides how much of the packet that the decoder has just found the record will hold.
    *
    * @returns one past the last byte to copy from the source
    */
-  bound(view: DataView, decoder: PacketDecoder, hash: number, interfaceId: number): number {
+  #bound(view: DataView, decoder: PacketDecoder, hash: number, interfaceId: number): number {
     const end = decoder.endOffset
     const marks = this.#marks
     this.#mark = 0
@@ -82,54 +145,6 @@ export class FrameRingWriter {
     return end
   }
 
-  /**
-   * Claims room for a frame of `length` bytes that begins at offset `start` of its source.
-   *
-   * @returns false when the ring has no room now; the call may be repeated
-   */
-  claim(start: number, length: number): boolean {
-    if (!this.#ready) return false
-    this.#at = this.ring.tryClaim(FRAME_FIELDS_BYTES + (start & 7) + length)
-    return this.#at !== FULL
-  }
-
-  /** Whether frames of `bytes` in total would fit, including the padding that one of them may need at the wrap. */
-  hasRoom(bytes: number): boolean {
-    const { capacity, free } = this.ring
-    return free >= Math.min(2 * bytes, capacity)
-  }
-
-  /**
-   * Writes the packet that the decoder has found in `source`, from `start` to `end`, into the claimed record, which the
-   * caller commits.
-   *
-   * @param end of `bound`
-   */
-  fill(
-    source: FrameBytes,
-    start: number,
-    end: number,
-    decoder: PacketDecoder,
-    hash: number,
-    interfaceId: number,
-  ): void {
-    const ring = this.ring
-    const at = this.#at
-    // Maps offsets of the source to offsets of the record. Records begin at multiples of 8, so both stay congruent.
-    const shift = FRAME_FIELDS_BYTES - (start & ~7)
-    ring.words[(at + TAG_AT) >> 2] = FRAME
-    ring.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
-    ring.words[(at + FLOW_HASH_AT) >> 2] = hash
-    ring.words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
-    this.#halves[(at + IP_OFFSET_AT) >> 1] = decoder.ipOffset + shift
-    this.#halves[(at + TCP_OFFSET_AT) >> 1] = decoder.tcpOffset + shift
-    ring.words[(at + END_OFFSET_AT) >> 2] = end + shift
-    ring.words[(at + NETWORK_AT) >> 2] = decoder.network
-    ring.words[(at + MARK_AT) >> 2] = this.#mark
-    source.copy(start, end, ring, at + start + shift)
-  }
-
-  /** Writes a control record, now or as soon as there is room, in order with frames and other control records. */
   control(tag: number, interfaceId: number, payload: Uint8Array, micros = this.#stamp.micros): void {
     const record = { tag, micros, interfaceId, payload }
     if (!this.#ready || !this.#write(record)) this.#waiting.push(record)
@@ -140,7 +155,6 @@ export class FrameRingWriter {
     return this.#ready && this.#write({ tag, micros: this.#stamp.micros, interfaceId: 0, payload: NOTHING })
   }
 
-  /** Writes waiting control records. @returns true when none is left */
   writeWaiting(): boolean {
     const waiting = this.#waiting
     let count = 0
@@ -150,7 +164,7 @@ export class FrameRingWriter {
   }
 
   #write(record: ControlRecord): boolean {
-    const ring = this.ring
+    const ring = this.#ring
     const at = ring.tryClaim(TEXT_AT + record.payload.length)
     if (at === FULL) return false
     ring.words[(at + TAG_AT) >> 2] = record.tag

@@ -1,5 +1,5 @@
 /**
- * Receives every frame of a capture worker, finds its TCP header, copies it into its assembler's ring, and counts the
+ * Receives every frame of a capture worker, finds its TCP header, puts it into its assembler's queue, and counts the
  * result.
  *
  * Invariant, exact once `finish` has been called: seen = queued + Σ skipped + Σ dropped.
@@ -10,7 +10,8 @@ import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
 import { RingLevel, type RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
-import { CLOCK_STEP, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
+import type { FramePlace } from '../../ring/frame-place.ts'
+import { CLOCK_STEP, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE } from '../../ring/layout.ts'
 import type { OpaqueMarks } from '../../ring/opaque-marks.ts'
 import { discardPages } from '../../sys/release-memory.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
@@ -21,8 +22,10 @@ import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { assemblerOf, flowHash } from './flow-hash.ts'
 import { FrameBytes } from './frame-bytes.ts'
+import type { FrameQueue } from './frame-queue.ts'
 import { FrameRingWriter } from './frame-ring-writer.ts'
 import { LoadMeter } from './load-meter.ts'
+import { PlacedFrameWriter } from './placed-frame-writer.ts'
 
 const C = CAPTURE_COUNTERS.index
 
@@ -35,8 +38,10 @@ const NO_PAYLOAD = new Uint8Array(0)
 const WAIT_SLICE_MS = 100
 
 export interface IntakeOptions {
-  /** One frame ring per assembler, in slot order. */
+  /** One frame ring per assembler, in slot order; none with `place`. */
   rings: RingProducer[]
+  /** Where frames are put for the only assembler, which works in the same thread. Default: there are rings. */
+  place?: FramePlace | null
   /** A CAPTURE_COUNTERS block, until `countInto` sets another. */
   counters: Float64Array
   /** When a ring is full: `wait` for room (files), or `drop` the frame and shed connections for a while (live). */
@@ -60,13 +65,13 @@ export interface IntakeOptions {
 
 export class Intake implements SheddingSink {
   readonly stamp = new FrameStamp()
-  readonly #writers: FrameRingWriter[]
+  readonly #rings: readonly RingProducer[]
+  readonly #queues: readonly FrameQueue[]
   #counters: Float64Array
   readonly #waits: boolean
   readonly #bell: Doorbell
   readonly #control: Control
   readonly #decoder: PacketDecoder
-  readonly #source = new FrameBytes()
   readonly #fragments = new FragmentTable()
   readonly #load: LoadMeter
   readonly #filter: FrameFilter | null
@@ -75,15 +80,15 @@ export class Intake implements SheddingSink {
   #unread = new Map<number, number>()
   readonly #maxFrame: number
   /** Arguments of `#hasRoom`, kept in fields so that a wait allocates no closure. */
-  #wantedWriter: FrameRingWriter
-  #wantedStart = 0
-  #wantedLength = 0
-  readonly #hasRoom = (): boolean => this.#wantedWriter.claim(this.#wantedStart, this.#wantedLength) || this.#stopped
-  readonly #allWritten = (): boolean => this.#wantedWriter.writeWaiting() || this.#stopped
+  #wantedQueue: FrameQueue
+  #wantedBytes = 0
+  readonly #hasRoom = (): boolean => this.#wantedQueue.hasRoom(this.#wantedBytes) || this.#stopped
+  readonly #allWritten = (): boolean => this.#wantedQueue.writeWaiting() || this.#stopped
 
   constructor(options: IntakeOptions) {
-    this.#writers = options.rings.map((ring, i) => new FrameRingWriter(ring, this.stamp, options.marks?.[i] ?? null))
-    this.#wantedWriter = this.#writers[0]
+    this.#rings = options.rings
+    this.#queues = queuesOf(options, this.stamp)
+    this.#wantedQueue = this.#queues[0]
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
     this.#bell = options.bell
@@ -97,8 +102,7 @@ export class Intake implements SheddingSink {
       clock: options.clock ?? (() => performance.now()),
     })
     this.#decoder = new PacketDecoder(options.tunnels ?? ALL_TUNNELS)
-    const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
-    this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
+    this.#maxFrame = Math.min(...this.#queues.map(({ maxFrame }) => maxFrame))
   }
 
   addInterface(id: number, info: InterfaceInfo): void {
@@ -142,8 +146,7 @@ export class Intake implements SheddingSink {
   }
 
   hasRoom(bytes: number): boolean {
-    for (const writer of this.#writers) if (!writer.hasRoom(bytes)) return false
-    return true
+    return this.#queues.every((queue) => queue.hasRoom(bytes))
   }
 
   watchBacklog(measure: () => Backlog): void {
@@ -155,7 +158,7 @@ export class Intake implements SheddingSink {
   }
 
   releaseMemory(): void {
-    for (const { ring } of this.#writers) {
+    for (const ring of this.#rings) {
       const unused = ring.unused()
       if (unused !== null) discardPages(unused)
     }
@@ -166,31 +169,25 @@ export class Intake implements SheddingSink {
   }
 
   stepClock(stepMicros: number): void {
-    for (const writer of this.#writers) writer.control(CLOCK_STEP, 0, NO_PAYLOAD, stepMicros)
+    for (const queue of this.#queues) queue.control(CLOCK_STEP, 0, NO_PAYLOAD, stepMicros)
   }
 
   tick(): void {
     this.flush()
-    for (const writer of this.#writers) {
-      writer.tryControl(TICK)
-      writer.ring.publish()
-    }
+    for (const queue of this.#queues) queue.tick()
   }
 
   flush(): void {
-    for (const writer of this.#writers) {
-      writer.writeWaiting()
-      writer.ring.flush()
-    }
+    for (const queue of this.#queues) queue.flush()
     if (!this.#waits) this.#load.update()
   }
 
-  /** Ends the input: drops incomplete fragments and closes every ring. */
+  /** Ends the input: drops incomplete fragments and closes every queue. */
   finish(): void {
     this.#counters[C.droppedFragment] += this.#fragments.clear()
-    for (const writer of this.#writers) {
-      if (this.#waits && !this.#stopped) this.#waitForControl(writer)
-      writer.ring.close()
+    for (const queue of this.#queues) {
+      if (this.#waits && !this.#stopped) this.#waitForControl(queue)
+      queue.close()
     }
   }
 
@@ -222,18 +219,18 @@ export class Intake implements SheddingSink {
       counters[C.droppedShed]++
       return
     }
-    const writers = this.#writers
-    const writer = writers[assemblerOf(hash, writers.length)]
-    const end = writer.bound(view, decoder, hash, interfaceId)
-    if (!writer.claim(start, end - start) && !this.#waitForRoom(writer, start, end - start)) {
+    const queues = this.#queues
+    const queue = queues[assemblerOf(hash, queues.length)]
+    let kept = queue.put(bytes, view, start, decoder, hash, interfaceId, counters)
+    while (kept === 0 && this.#waitForRoom(queue, length)) {
+      kept = queue.put(bytes, view, start, decoder, hash, interfaceId, counters)
+    }
+    if (kept === 0) {
       this.#load.addLost()
       counters[C.droppedRing]++
       return
     }
-    this.#source.use(bytes)
-    writer.fill(this.#source, start, end, decoder, hash, interfaceId)
-    writer.ring.commit(counters, C.queued)
-    this.#load.addKept(end - start + FRAME_FIELDS_BYTES)
+    this.#load.addKept(kept)
     if (decoder.truncated) counters[C.truncated]++
   }
 
@@ -259,36 +256,38 @@ export class Intake implements SheddingSink {
     }
   }
 
-  /** @returns true once the writer has claimed room; false when the frame is to be dropped */
-  #waitForRoom(writer: FrameRingWriter, start: number, length: number): boolean {
-    if (!this.#waits) return false
+  /** @returns true once there may be room; false when the frame is to be dropped */
+  #waitForRoom(queue: FrameQueue, length: number): boolean {
+    if (!this.#waits || this.#stopped) return false
     this.flush()
-    this.#wantedWriter = writer
-    this.#wantedStart = start
-    this.#wantedLength = length
-    while (!writer.claim(start, length)) {
-      if (this.#stopped) return false
-      this.#control.beat()
-      this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
-    }
+    this.#wantedQueue = queue
+    this.#wantedBytes = length + FRAME_FIELDS_BYTES + 8
+    this.#control.beat()
+    this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
     return true
   }
 
   #announce(tag: number, interfaceId: number, payload: Uint8Array): void {
-    for (const writer of this.#writers) {
-      writer.control(tag, interfaceId, payload)
-      if (this.#waits) this.#waitForControl(writer)
+    for (const queue of this.#queues) {
+      queue.control(tag, interfaceId, payload)
+      if (this.#waits) this.#waitForControl(queue)
     }
   }
 
-  /** Waits until all control records are in the writer's ring. */
-  #waitForControl(writer: FrameRingWriter): void {
-    this.#wantedWriter = writer
-    while (!writer.writeWaiting()) {
+  /** Waits until all control records are in the queue. */
+  #waitForControl(queue: FrameQueue): void {
+    this.#wantedQueue = queue
+    while (!queue.writeWaiting()) {
       if (this.#stopped) return
-      writer.ring.flush()
+      queue.flush()
       this.#control.beat()
       this.#bell.wait(WAIT_SLICE_MS, this.#allWritten)
     }
   }
+}
+
+function queuesOf({ rings, place, marks }: IntakeOptions, stamp: FrameStamp): FrameQueue[] {
+  if (place !== undefined && place !== null) return [new PlacedFrameWriter(place, stamp)]
+  const source = new FrameBytes()
+  return rings.map((ring, i) => new FrameRingWriter(ring, stamp, source, marks?.[i] ?? null))
 }

@@ -9,6 +9,7 @@ import type { CounterBlock } from '../../ledger/ledger.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { allocateRing, RingProducer } from '../../ring/byte-ring.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
+import { PlaceEnd } from '../../ring/frame-place.ts'
 import { OpaqueMarks } from '../../ring/opaque-marks.ts'
 import { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
@@ -39,10 +40,12 @@ export interface CaptureSlotSpec {
 export class CaptureSlot {
   readonly slot: number
   readonly worker: WorkerSlot
-  /** Resolves once no more frames will be put into the rings, which are closed. */
+  /** Resolves once no more frames will be put into the rings, or in place: both are closed. */
   readonly ended: Promise<WorkerEnd>
-  /** One per assembler. */
+  /** One per assembler; none where the only assembler shares the thread. */
   readonly rings: readonly SharedArrayBuffer[]
+  /** Of the frames in place, for an assembler that shares the thread; null: there are rings. */
+  readonly placeEnd: SharedArrayBuffer | null
   /** One per ring in live capture, else none (see OpaqueMarks). */
   readonly marks: readonly SharedArrayBuffer[]
   readonly bell = Doorbell.allocate()
@@ -60,7 +63,9 @@ export class CaptureSlot {
   constructor(spec: CaptureSlotSpec) {
     this.slot = spec.slot
     this.#spec = spec
-    this.rings = spec.assemblerBells.map(() => allocateRing(spec.frameRingBytes))
+    const { sharesThreads } = spec.stages
+    this.rings = sharesThreads ? [] : spec.assemblerBells.map(() => allocateRing(spec.frameRingBytes))
+    this.placeEnd = sharesThreads ? PlaceEnd.allocate() : null
     this.marks = spec.whenFull === 'drop' ? this.rings.map(() => OpaqueMarks.allocate()) : []
     this.worker = new WorkerSlot({
       role: 'capture',
@@ -112,12 +117,14 @@ export class CaptureSlot {
     return this.#spec.stages.capture(workerData, this.#spec.onMessage)
   }
 
-  /** Closes the rings of a worker that was never started or has crashed, and so has left them open. */
+  /** Closes the rings, or the place, of a worker that was never started or has crashed, and so has left them open. */
   async #untilEnded(): Promise<WorkerEnd> {
     const end = await this.worker.ended
+    const bells = this.#spec.assemblerBells.map((bell) => new Doorbell(bell))
     this.rings.forEach((ring, assembler) => {
-      new RingProducer(ring, new Doorbell(this.#spec.assemblerBells[assembler])).close()
+      new RingProducer(ring, bells[assembler]).close()
     })
+    if (this.placeEnd !== null) new PlaceEnd(this.placeEnd, bells[0]).close()
     return end
   }
 }

@@ -2,17 +2,21 @@
  * Stages in the thread that creates this, because starting threads and waking them costs as much as the work (bench/README.md): all
  * of them in the main thread, or the first two in a thread of their own (read-thread.ts). See arrangement.ts.
  *
- * The stages are those that have a thread each, with the same rings. After each read of a file the capture stage lets the others
- * process what it has read. A stage that waits for room in a ring makes the next one read it.
+ * The stages are those that have a thread each, but the capture stage reads the file into the assembler's memory, where the frames stay
+ * (ring/frame-place.ts). After each read of a file it lets the others process what it has read. An assembler that waits for room in the
+ * pair ring makes the shipper read it.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
 import { AssembleLoop } from '../../assemble/assemble-loop.ts'
+import { assemblerMemory } from '../../assemble/assembler.ts'
+import type { ProgramMemory } from '../../assemble/host/memory.ts'
 import type { AssembleTask, FromAssembler, KnownInterface } from '../../assemble/worker-data.ts'
 import { runCapture } from '../../capture/run.ts'
 import type { CaptureWorkerData } from '../../capture/worker-data.ts'
 import { failureOf } from '../../errors.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
+import { FramePlace, PlaceEnd } from '../../ring/frame-place.ts'
 import { runShipper } from '../../ship/run.ts'
 import type { ShipWorkerData } from '../../ship/worker-data.ts'
 import { Control } from '../../thread/control.ts'
@@ -34,7 +38,10 @@ const RESTING_BYTES = 256 * 1024
 /** One run's stages. It starts one worker of each kind at a time. */
 export class OneThread implements Stages {
   readonly sharesThreads = true
-  /** Processes all frames in the rings; null: no assembler runs. */
+  /** The memory of one assembler after the other, and where frames are put in it; null: none was started. */
+  #memory: ProgramMemory | null = null
+  #place: FramePlace | null = null
+  /** Processes all frames in place; null: no assembler runs. */
   #assembler: (() => void) | null = null
   /** Processes the pairs in the rings; null: another thread does. */
   #shipper: (() => void) | null = null
@@ -43,12 +50,11 @@ export class OneThread implements Stages {
   capture(data: CaptureWorkerData, onMessage: OnMessage): WorkerRun {
     const { port1, port2 } = new MessageChannel()
     const control = new Control(data.control)
-    const thread = {
-      bell: new DemandBell(data.ownBell, () => this.#runAssembler()),
-      restingBytes: RESTING_BYTES,
-      afterRead: () => this.#afterRead(control),
+    const work = async (post: (message: FromWorker) => void): Promise<void> => {
+      const thread = { place: this.#place ?? notRunning(), afterRead: () => this.#afterRead(control) }
+      await runCapture(data, port2, post, thread)
     }
-    return workerRun(onMessage, (post) => runCapture(data, port2, post, thread), {
+    return workerRun(onMessage, work, {
       post: (message) => port1.postMessage(message),
       end: () => port1.close(),
     })
@@ -68,10 +74,14 @@ export class OneThread implements Stages {
       if (message.t === 'interface') onInterface({ id: message.id, info: message.info })
     }
     const failures: unknown[] = []
+    const memory = this.#memory ?? assemblerMemory(task.options, true)
+    const place = this.#place ?? this.#placeIn(memory, task)
+    this.#memory = memory
+    this.#place = place
     const work = async (post: (message: FromWorker) => void): Promise<void> => {
       const bell = new DemandBell(task.ownBell, () => this.#runShipper())
       const restingBytes = this.#shipper === null ? undefined : RESTING_BYTES
-      const loop = await AssembleLoop.open(task, announce, bell, restingBytes)
+      const loop = await AssembleLoop.open(task, announce, bell, { memory, place, restingBytes })
       this.#assembler = () => {
         try {
           for (let worked = true; worked; ) worked = loop.pass() === 'worked'
@@ -82,7 +92,7 @@ export class OneThread implements Stages {
           bell.ring()
         }
       }
-      // After the function above is set: a capture stage that waits calls it.
+      // After the function above is set: the capture stage calls it.
       post({ t: 'ready' })
       for (let pass = loop.pass(); pass !== 'ended'; pass = loop.pass()) {
         if (pass === 'idle') await bell.waitAsync(IDLE_MS, loop.ready)
@@ -130,10 +140,10 @@ export class OneThread implements Stages {
     this.#turnEndMs = performance.now() + TURN_MS
   }
 
-  #runAssembler(): boolean {
-    if (this.#assembler === null) notRunning()
-    this.#assembler()
-    return true
+  #placeIn({ memory, place }: ProgramMemory, { placeEnd, ownBell }: AssembleTask): FramePlace {
+    if (place === null || placeEnd === null) throw new Error('the assembler has no place for frames')
+    const end = new PlaceEnd(placeEnd, new Doorbell(ownBell))
+    return new FramePlace(memory.buffer, place, end, () => this.#assembler?.())
   }
 
   #runShipper(): boolean {

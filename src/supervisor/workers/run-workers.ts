@@ -73,9 +73,10 @@ export class RunWorkers {
     const slots = this.#bells.map((ownBell, slot) => ({
       slot,
       program,
-      rings: this.captures.map(({ rings }) => rings[slot]),
+      rings: this.captures.flatMap(({ rings }) => rings.slice(slot, slot + 1)),
       marks: this.captures.flatMap(({ marks }) => marks.slice(slot, slot + 1)),
       captureBells: this.captures.map(({ bell }) => (plan.whenFull === 'wait' ? bell : null)),
+      placeEnd: this.captures[0].placeEnd,
       ownBell,
       pairRing: this.#pairRings[slot],
       shipperBell: this.#shipperBell,

@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { FileInput } from '../../../src/capture/files/file-input.ts'
+import { ownMemory } from '../../../src/capture/files/window.ts'
 import { EXIT_RUNTIME } from '../../../src/errors.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { COMMAND_DRAIN, Control } from '../../../src/thread/control.ts'
@@ -32,7 +33,8 @@ class Rig {
     const { control } = this
     const bell = new Doorbell(Doorbell.allocate())
     const post = (message: FromWorker): void => void this.messages.push(message)
-    this.input = new FileInput(path, { sink, control, bell, post, afterRead: () => null }, (...names) => {
+    const context = { sink, memory: ownMemory(), control, bell, post, afterRead: () => null }
+    this.input = new FileInput(path, context, (...names) => {
       this.named.push(names)
       return 0
     })

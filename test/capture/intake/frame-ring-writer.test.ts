@@ -6,6 +6,7 @@ import { FrameStamp } from '../../../src/capture/frame-sink.ts'
 import { FrameBytes } from '../../../src/capture/intake/frame-bytes.ts'
 import { FrameRingWriter } from '../../../src/capture/intake/frame-ring-writer.ts'
 import { PacketDecoder } from '../../../src/capture/wire/ip.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
 import { ALL_TUNNELS } from '../../../src/net/tunnels.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
@@ -98,8 +99,8 @@ test('frame ring writer: model: the ring agrees with a list of records', () => {
       const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
       const consumer = new RingConsumer(shared, null)
       const stamp = new FrameStamp()
-      const writer = new FrameRingWriter(ring, stamp, null)
-      const source = new FrameBytes()
+      const counters = allocateCounters(CAPTURE_COUNTERS)
+      const writer = new FrameRingWriter(ring, stamp, new FrameBytes(), null)
       const decoder = new PacketDecoder(ALL_TUNNELS)
       const expected: Written[] = []
       const seen: Written[] = []
@@ -115,17 +116,14 @@ test('frame ring writer: model: the ring agrees with a list of records', () => {
           const { start, length } = one
           // Waiting control records take precedence for the room.
           const room = writer.writeWaiting() && writer.hasRoom(FRAME_FIELDS_BYTES + 16 + length)
-          const isClaimed = writer.claim(start, length)
-          if (room) assert.ok(isClaimed, 'there was room')
-          if (isClaimed) {
-            const frame = new Uint8Array(start + length + 8)
-            frame.set(digits(length, index), start)
-            source.use(frame)
-            decoder.ipOffset = start
-            decoder.tcpOffset = start + 20
-            decoder.endOffset = start + length
-            writer.fill(source, start, start + length, decoder, index, 5)
-            writer.ring.commit()
+          const bytes = new Uint8Array(start + length + 8)
+          bytes.set(digits(length, index), start)
+          decoder.ipOffset = start
+          decoder.tcpOffset = start + 20
+          decoder.endOffset = start + length
+          const isPut = writer.put(bytes, new DataView(bytes.buffer), start, decoder, index, 5, counters) > 0
+          if (room) assert.ok(isPut, 'there was room')
+          if (isPut) {
             expected.push({
               tag: FRAME,
               micros: index,

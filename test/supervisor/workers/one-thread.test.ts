@@ -13,6 +13,7 @@ import { count, type Ledger, sumLedger } from '../../../src/ledger/ledger.ts'
 import { createLogger } from '../../../src/log/logger.ts'
 import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
+import { PlaceEnd } from '../../../src/ring/frame-place.ts'
 import { ShipStatus } from '../../../src/ship/status.ts'
 import type { Outcome, PipelineOptions } from '../../../src/supervisor/options.ts'
 import { startPipeline } from '../../../src/supervisor/pipeline.ts'
@@ -132,11 +133,11 @@ function writing(options: PipelineOptions): PipelineOptions {
   }
 }
 
-/** The three stages with rings that hold a fraction of the file. */
+/** The three stages with a pair ring that holds a fraction of the file's pairs. */
 class Rig {
   readonly #stages = new OneThread()
   readonly #options: PipelineOptions
-  readonly #frames = allocateRing(RING_BYTES)
+  readonly #placeEnd = PlaceEnd.allocate()
   readonly #pairs = allocateRing(RING_BYTES)
   readonly #bells = { capture: Doorbell.allocate(), assembler: Doorbell.allocate(), shipper: Doorbell.allocate() }
   readonly #counters = {
@@ -164,7 +165,7 @@ class Rig {
     return this.#stages.capture(
       {
         source: { kind: 'file', paths: input.paths, follow: false, filter: '' },
-        rings: [this.#frames],
+        rings: [],
         marks: [],
         assemblerBells: [this.#bells.assembler],
         ownBell: this.#bells.capture,
@@ -185,9 +186,10 @@ class Rig {
       {
         slot: 0,
         program: compileProgram(),
-        rings: [this.#frames],
+        rings: [],
         marks: [],
-        captureBells: [this.#bells.capture],
+        captureBells: [],
+        placeEnd: this.#placeEnd,
         ownBell: this.#bells.assembler,
         pairRing: this.#pairs,
         shipperBell: this.#bells.shipper,
@@ -253,7 +255,11 @@ describe('one thread: stages', () => {
   })
 
   test('a missing file is a failure without restart', async () => {
-    const end = await new Rig(join(folder, 'gone.pcap')).capture().ended
+    const rig = new Rig(join(folder, 'gone.pcap'))
+    const shipper = rig.ship()
+    const assembler = rig.assemble()
+    const end = await rig.capture().ended
+    assert.deepEqual([await assembler.ended, await shipper.ended], [{ how: 'done' }, { how: 'done' }])
     assert.match(end.how === 'failed' ? end.failure.message : end.how, /gone\.pcap/)
   })
 })

@@ -44,6 +44,7 @@ export class SlotRig {
       rings: [this.#ring],
       captureBells: [null],
       marks: [],
+      placeEnd: null,
       ownBell: this.#bell,
       pairRing: this.#pairRing,
       shipperBell: Doorbell.allocate(),

@@ -2,11 +2,13 @@
  * Where everything lies in the one memory. The host reserves the regions and calls `configure` (index.ts) once; pages of them
  * cost nothing until they are written.
  *
- *     0           4096     input               heads              output           tables                          pool
- *     +-----------+--------+-------------------+------------------+----------------+-------------------------------+-------+
- *     | templates | head   | block from a ring | head made whole  | pair records   | counters, hash keys, buckets, | cells |
- *     |           | scanner|                   |                  |                | records of each kind          |       |
- *     +-----------+--------+-------------------+------------------+----------------+-------------------------------+-------+
+ *     0           4096     input               place              heads            output         tables                          pool
+ *     +-----------+--------+-------------------+------------------+----------------+--------------+-------------------------------+-------+
+ *     | templates | head   | block from a ring | window of a file | head made      | pair records | counters, hash keys, buckets, | cells |
+ *     |           | scanner|                   | and its records  | whole          |              | records of each kind          |       |
+ *     +-----------+--------+-------------------+------------------+----------------+--------------+-------------------------------+-------+
+ *
+ * The place is there where one thread reads files and assembles them (ring/frame-place.ts).
  *
  * Static fields are WebAssembly globals: reading one costs a load.
  */
