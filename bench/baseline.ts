@@ -1,43 +1,32 @@
 /**
- * Ratios to compare a run of the benchmarks with: how many times less CPU time a pair costs us than it costs a
- * reference program that ran in the same run. Unlike absolute figures, ratios differ little between machines, and on a
- * busy machine.
+ * Ratios to compare a run of the benchmarks with: how many times more a reference costs than our part, both measured in
+ * the same run. A reference is another program, or less work, such as the copy alone. Unlike absolute figures, ratios
+ * differ little between machines, and on a busy machine.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../rig/root.ts'
 
 const FILE = join(ROOT, 'bench', 'baseline.json')
-const REFERENCES = /^(?:Go|tshark)/
-
-/** By name, such as `api: parse stage, one core × tshark`. */
+/** By name, such as `api: parse stage, one core × tshark`. More is better. */
 export type Ratios = Readonly<Record<string, number>>
 
-/** The CPU time of every contender for a capture file, as reported by the offline part. */
-export interface OfflineData {
-  trace: { name: string }
-  results: readonly { name: string; cpuMicrosPerPair: { median: number } }[]
-}
+/** What something costs, by who does it, all in one unit. */
+export type Costs = Readonly<Record<string, number>>
 
-export const isOffline = (data: unknown): data is OfflineData =>
-  typeof data === 'object' && data !== null && 'trace' in data && 'results' in data && Array.isArray(data.results)
-
-/** The ratios of each of our contenders to each reference. */
-export function ratiosOf(sections: readonly OfflineData[]): Ratios {
+/** The ratios of each of our costs to each reference's. @param what both do */
+export function ratiosOf(what: string, ours: Costs, references: Costs): Ratios {
   const ratios: Record<string, number> = {}
-  for (const { trace, results } of sections) {
-    for (const reference of results.filter(({ name }) => REFERENCES.test(name))) {
-      for (const ours of results.filter(({ name }) => !REFERENCES.test(name))) {
-        const ratio = reference.cpuMicrosPerPair.median / ours.cpuMicrosPerPair.median
-        ratios[`${trace.name}: ${ours.name} × ${reference.name}`] = Number(ratio.toPrecision(3))
-      }
+  for (const [reference, cost] of Object.entries(references)) {
+    for (const [name, ourCost] of Object.entries(ours)) {
+      ratios[`${what}: ${name} × ${reference}`] = Number((cost / ourCost).toPrecision(3))
     }
   }
   return ratios
 }
 
 /**
- * Compares ratios with those of the baseline. A reference that could not run is not compared.
+ * Compares ratios with those of the baseline, as far as both have them.
  *
  * @param tolerancePercent by which a ratio may be lower
  * @returns a line for each that is lower still
@@ -57,7 +46,9 @@ const nodeMajor = (): string => process.versions.node.split('.')[0]
 /** @returns the ratios for this version of Node.js; null when none are stored */
 export const storedBaseline = (): Ratios | null => readBaselines()[nodeMajor()] ?? null
 
-/** Stores ratios for this version of Node.js. */
+/** Stores ratios for this version of Node.js, in place of those with the same names. */
 export function storeBaseline(ratios: Ratios): void {
-  writeFileSync(FILE, `${JSON.stringify({ ...readBaselines(), [nodeMajor()]: ratios }, null, 2)}\n`)
+  const baselines = readBaselines()
+  const stored = { ...baselines[nodeMajor()], ...ratios }
+  writeFileSync(FILE, `${JSON.stringify({ ...baselines, [nodeMajor()]: stored }, null, 2)}\n`)
 }

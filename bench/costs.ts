@@ -97,5 +97,8 @@ export async function measureCosts(rounds: number): Promise<Section> {
     ]),
     notes: [],
     data: { rows },
+    ratios: Object.fromEntries(
+      rows.filter(({ unit }) => unit === '×').map(({ what, measured }) => [`costs: ${what}`, 1 / measured]),
+    ),
   }
 }

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PROGRAM } from '../rig/root.ts'
+import { type Costs, ratiosOf } from './baseline.ts'
 import { buildGoPeer } from './go-peer.ts'
 import { type Cost, runProgram } from './measure.ts'
 import { inPath, script } from './programs.ts'
@@ -33,6 +34,7 @@ export interface OfflineOptions {
 }
 
 const PARSE_STAGE = 'parse stage, one core'
+const REFERENCES = /^(?:Go|tshark)/
 
 async function parseStage(trace: Trace, passes: number): Promise<Sample> {
   const { stdout, peakRssMiB } = await runProgram([process.execPath, script('parse-stage'), trace.path, String(passes)])
@@ -152,6 +154,12 @@ function offlineSection(trace: Trace, samples: ReadonlyMap<string, readonly Samp
       `${result.peakRssMiB} MiB`,
     ]
   })
+  const costsOf = (isReference: boolean): Costs =>
+    Object.fromEntries(
+      results
+        .filter(({ name }) => REFERENCES.test(name) === isReference)
+        .map(({ name, cpuMicrosPerPair }) => [name, cpuMicrosPerPair.median]),
+    )
   const sent = trace.pairs === null ? '' : `, ${whole(trace.pairs)} pairs`
   return {
     title: `Capture file: ${trace.name}${sent}, ${whole(trace.bytes / 2 ** 20)} MiB`,
@@ -159,5 +167,6 @@ function offlineSection(trace: Trace, samples: ReadonlyMap<string, readonly Samp
     rows,
     notes: ['median (min–max) of the rounds; how many times slower than the parse stage, by wall and by CPU time'],
     data: { trace: { ...trace, path: undefined }, results },
+    ratios: ratiosOf(trace.name, costsOf(false), costsOf(true)),
   }
 }

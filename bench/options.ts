@@ -34,7 +34,7 @@ Measures the program beside others over generated traffic and prints tables.
   --trace FILE     a pcap file of Ethernet frames, instead of the generated traces; repeatable
   --go-peer DIR    where the Go program to compare with has its source
   --json FILE      everything measured, as JSON
-  --check PERCENT  end with 1 when a ratio to Go or tshark is that much lower than in bench/baseline.json
+  --check PERCENT  end with 1 when a ratio to a reference is that much lower than in bench/baseline.json
   --store          write the ratios of this run into bench/baseline.json
   --publish        write what was measured into bench/results.json, from which \`npm run generate\` makes README's figures
   --help

@@ -1,6 +1,7 @@
 /** Results of a benchmark: a table, the same as JSON, and what could not be measured. */
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
+import type { Ratios } from './baseline.ts'
 import type { Spread } from './statistics.ts'
 
 /** A measured section of the report. */
@@ -13,6 +14,8 @@ export interface Section {
   notes: readonly string[]
   /** The same in numbers, for --json. */
   data: unknown
+  /** What --check compares with the baseline. */
+  ratios?: Ratios
 }
 
 /** What this machine lacks for a benchmark, and how to install it. */

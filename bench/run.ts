@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
-import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
+import { type Ratios, regressions, storeBaseline, storedBaseline } from './baseline.ts'
 import { measureCapture } from './capture.ts'
 import { measureCosts } from './costs.ts'
 import { measureDiscovery } from './discovery.ts'
@@ -69,8 +69,7 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
 }
 
 /** Compares the ratios of this run with the baseline's, and stores them. */
-function compare(sections: readonly OfflineData[], { check, store }: BenchOptions): void {
-  const ratios = ratiosOf(sections)
+function compare(ratios: Ratios, { check, store }: BenchOptions): void {
   if (check !== null) {
     const baseline = storedBaseline()
     const worse = regressions(ratios, baseline ?? {}, check)
@@ -98,8 +97,9 @@ async function run(options: BenchOptions): Promise<void> {
   const missing = new Map(results.filter(isMissing).map(({ what, why }) => [what, why]))
   if (missing.size > 0) process.stdout.write('\nNot measured here:\n')
   for (const [what, why] of missing) process.stdout.write(`  ${what}: ${why}\n`)
-  const sections = results.filter(isSection).map(({ title, data }) => ({ title, data }))
-  compare(sections.map(({ data }) => data).filter(isOffline), options)
+  const measured = results.filter(isSection)
+  compare(Object.assign({}, ...measured.map(({ ratios }) => ratios)), options)
+  const sections = measured.map(({ title, data }) => ({ title, data }))
   if (options.json === null) return
   writeFileSync(
     options.json,

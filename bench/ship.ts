@@ -3,6 +3,7 @@ import * as zlib from 'node:zlib'
 import { KafkaBroker } from '../rig/kafka.ts'
 import { reservePorts } from '../rig/ports.ts'
 import type { Compression } from '../src/kafka/codecs.ts'
+import { ratiosOf } from './baseline.ts'
 import { kafkaMissing } from './kafka-missing.ts'
 import { cpuMs, runProgram } from './measure.ts'
 import { script } from './programs.ts'
@@ -94,5 +95,10 @@ function shipSection(trace: Trace, samples: ReadonlyMap<Compression, readonly Sh
       'shipper: user and system time of its thread and its helpers, compression included, once warm; broker: of its process',
     ],
     data: { pairs, pairBytes, figures },
+    ratios: ratiosOf(
+      `ship ${trace.name}`,
+      Object.fromEntries(figures.map(({ codec, cpuMicrosPerPair }) => [codec, cpuMicrosPerPair.median])),
+      { 'broker, none': figures[0].brokerCpuMicrosPerPair.median },
+    ),
   }
 }
