@@ -1,7 +1,8 @@
 /**
  * Runs the pipeline for a command: progress, signals, summary, exit code. Main thread.
  *
- * The first SIGINT or SIGTERM, and a SIGHUP, drain the run within `shutdown.timeout`; a second signal stops it at once.
+ * The first SIGINT or SIGTERM, and a SIGHUP, drain the run within `shutdown.timeout`; a second signal stops it at once. While small files are
+ * read (PipelineHandle.drainable) the first one ends the process.
  */
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -67,7 +68,7 @@ export async function runPipeline(
   const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, interfaces, line, write: writeError }) : null
   const onProgress = watcher(showsProgress ? line : null, waiting, flags.quiet === true ? null : announcement)
   const handle = startPipeline({ config, input, output, limit, all, ...selection, log, onProgress })
-  const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })
+  const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true, from: handle.drainable })
   line?.clear()
   log.flush()
   return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)

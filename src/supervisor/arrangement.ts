@@ -13,6 +13,8 @@ export type Arrangement = 'main' | 'read' | 'each'
 
 /** Larger files, which take more than about a fifth of a second, are worth the cost of a thread. */
 const SMALL_BYTES = 1024 * 1024
+/** As much of that time for files whose pairs are only counted. */
+const SMALL_COUNTED_BYTES = 64 * 1024 * 1024
 /** Bytes that one deflated byte becomes: usually, in captures of text, and at most. */
 const GZIP_FACTOR = 8
 const MOST_GZIP_FACTOR = 1032
@@ -28,17 +30,24 @@ export function arrange({ input, config }: PipelineOptions, { assemblers, sink, 
   return areSmall(input.paths, budget.pairRingBytes + config.ship.bufferBytes) ? 'main' : 'read'
 }
 
+/**
+ * Whether reading in the main thread takes so little time that signals may end the process meanwhile, as they do while it starts.
+ * Nothing else could end a stage that loops: the main thread would neither notice that nor obey signals.
+ */
+export const isBrief = ({ input }: PipelineOptions): boolean =>
+  input.kind === 'files' && areSmall(input.paths, Infinity, SMALL_COUNTED_BYTES)
+
 /** @param room for pairs that wait for a slow reader: with more, the assembler would wait too, and with it the main thread */
-function areSmall(paths: readonly string[], room: number): boolean {
+function areSmall(paths: readonly string[], room: number, small = SMALL_BYTES): boolean {
   let usual = 0
   let most = 0
   for (const path of paths) {
-    if (usual > SMALL_BYTES) return false
+    if (usual > small) return false
     const { bytes, zipped } = sizeOf(path)
     usual += bytes * (zipped ? GZIP_FACTOR : 1)
     most += bytes * (zipped ? MOST_GZIP_FACTOR : 1) * PAIR_FACTOR
   }
-  return usual <= SMALL_BYTES && most <= room
+  return usual <= small && most <= room
 }
 
 /** Whether the output is written without blocking: see OutputFile. */

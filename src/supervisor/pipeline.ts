@@ -3,6 +3,7 @@
  */
 import { INTERFACE_IDS } from '../assemble/state-bounds.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
 import { failureOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
@@ -54,9 +55,11 @@ type RunParts = Awaited<ReturnType<typeof runParts>>
 
 class Pipeline implements TargetPipeline {
   readonly done: Promise<Outcome>
+  readonly drainable: Promise<void>
   readonly #options: PipelineOptions
   readonly #ledger = new RunLedger()
   readonly #end = new RunEnd()
+  readonly #drainable = withResolvers<void>()
   readonly #progress: RunProgress
   readonly #targets = new RunTargets()
   readonly #state: AssemblerState
@@ -71,6 +74,8 @@ class Pipeline implements TargetPipeline {
     this.#progress = new RunProgress(this.#ledger, options.onProgress)
     this.#state = new AssemblerState(options.config)
     this.#ledger.addSource(this.#targets)
+    this.drainable = this.#drainable.promise
+    if (options.input.kind !== 'files') this.#drainable.resolve()
     this.done = this.#run()
   }
 
@@ -151,7 +156,9 @@ class Pipeline implements TargetPipeline {
   async #work(input: OpenInput, parts: RunParts): Promise<void> {
     const plan = parts.planRun(this.#options, interfacesOf(input))
     const waits = plan.whenFull === 'wait'
-    const stages = await stagesFor(parts.arrange(this.#options, plan))
+    const arrangement = parts.arrange(this.#options, plan)
+    if (arrangement !== 'main' || !parts.isBrief(this.#options)) this.#drainable.resolve()
+    const stages = await stagesFor(arrangement)
     if (this.#end.isStopping) return
     const workers = this.#newWorkers(input, plan, stages, parts)
     this.#workers = workers
@@ -177,6 +184,7 @@ class Pipeline implements TargetPipeline {
     this.#progress.begin()
     await Promise.all(captured)
     await assembled
+    this.#drainable.resolve()
     await shipped
   }
 

@@ -9,7 +9,7 @@ import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { sequential } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { encodeFrames, pcapOf } from '../support/tcp-frames.ts'
-import { run } from './support.ts'
+import { CAPTURE, finish, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'endless-loops-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -44,6 +44,33 @@ writeFileSync(
   let calls = 0
   if (!isMainThread && workerData == null) Atomics.add = (...args) => (++calls === 12 ? loop() : add(...args))`,
 )
+
+/** As above, for the main thread. It prints a line first. */
+const LOOPING_MAIN = join(folder, 'looping-main.cjs')
+writeFileSync(
+  LOOPING_MAIN,
+  `const { isMainThread } = require('node:worker_threads')
+  const { writeSync } = require('node:fs')
+  const { add } = Atomics
+  const { f: loop } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(${LOOP}))).exports
+  let calls = 0
+  if (isMainThread) Atomics.add = (...args) => (++calls === 3 ? (writeSync(2, 'looping\\n'), loop()) : add(...args))`,
+)
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`read: ${signal} ends a stage in the main thread that loops without end`, async () => {
+    const child = start(['read', '-w', join(folder, 'pairs'), CAPTURE], {
+      env: { NODE_OPTIONS: `--require ${LOOPING_MAIN}` },
+    })
+    let text = ''
+    child.stderr!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      if (text === 'looping\n') child.kill(signal)
+    })
+    const end = await finish(child)
+    assert.deepEqual([end.code, end.signal], [null, signal], end.stderr)
+  })
+}
 
 test('read: a stage that loops without end is ended, and what is lost is counted', async () => {
   const summary = join(folder, 'summary.json')
