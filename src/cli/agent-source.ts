@@ -3,6 +3,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
 import type { Printed, PrinterOptions } from '../tail/printer.ts'
 import type { TapClient } from '../tap/client.ts'
+import { type SelectFlags, selects } from './select.ts'
 import { writeError } from './terminal.ts'
 
 /** Options that choose between an agent and a topic. */
@@ -71,14 +72,20 @@ function namedTopicOption({ brokers, topic, from, partition, offset, group, foll
   return named === undefined ? (follow === false ? '--no-follow' : null) : `--${named[0]}`
 }
 
+/** For a selection that may match nothing that the agent ships. */
+const RULES_FIRST =
+  "the selection is among what the agent's own rules let through: by default no status 4xx or 5xx (filter.statuses)"
+
 /** Prints what an agent ships, until it ends, and reports on standard error what is not shown. */
 export function printAgent(
-  { quiet = false }: AgentSourceFlags,
+  flags: AgentSourceFlags & SelectFlags,
   client: TapClient,
 ): (options: PrinterOptions) => Promise<Printed> {
+  const { quiet = false } = flags
   return async (options) => {
     const { tailAgent } = await import('../tail/tail-agent.ts')
     if (!quiet) writeError('showing the pairs that the agent ships; press Ctrl-C to stop\n')
+    if (!quiet && selects(flags)) writeError(`${RULES_FIRST}\n`)
     const report = new NotShownReport(quiet)
     const printed = await tailAgent(client, { ...options, onNotShown: (pairs) => report.update(pairs) })
     report.end()

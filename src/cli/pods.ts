@@ -5,6 +5,7 @@ import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { usageError } from '../errors.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
+import { hasCapability } from '../sys/capabilities.ts'
 import { addExamples, addGeneralOptions, type ConfigFlags, configFlags } from './options.ts'
 import { nameOf, podsJson } from './pods-json.ts'
 import { outputIsTerminal, wantsColor, writeError, writeOutput } from './terminal.ts'
@@ -127,9 +128,11 @@ function notes({ snapshot, apiProblem }: NodeReport): string {
     )
   }
   if (denied > 0) {
-    lines.push(
-      `the network namespace of ${counted(denied, 'process', 'processes')} could not be read; pods may be missing: grant SYS_PTRACE`,
-    )
+    const which = `the network namespace of ${counted(denied, 'process', 'processes')} could not be read`
+    const why = hasCapability('CAP_SYS_PTRACE')
+      ? 'SYS_PTRACE is granted, so AppArmor denies it, or they have privileges that this program lacks'
+      : 'grant SYS_PTRACE'
+    lines.push(`${which}; pods may be missing: ${why}`)
   }
   if (apiProblem !== null)
     lines.push(`pods have no names, and rules about namespaces or labels match none: ${apiProblem}`)

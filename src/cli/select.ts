@@ -2,7 +2,7 @@
  * The options that select pairs. Most set a key of `filter.include`, which assemblers apply before a body is copied;
  * `--grep` and `--where` need the whole pair.
  */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
@@ -10,6 +10,12 @@ import type { PairSelection } from '../select/selector.ts'
 
 /** Collects a repeatable option. */
 export const append = (value: string, before: string[] = []): string[] => [...before, value]
+
+/** As `append`, for a text that every pair would have if it were empty. */
+function appendText(value: string, before?: string[]): string[] {
+  if (value === '') throw new InvalidArgumentError('It must not be empty: every pair has an empty text.')
+  return append(value, before)
+}
 
 /** Options of commands that select pairs. */
 export interface SelectFlags {
@@ -37,7 +43,7 @@ export function addSelectOptions(command: Command): Command {
     .option('--workload <list>', 'workloads of the pod at either end: api or Deployment/api', append)
     .option('--pod <list>', 'pods at either end, with wildcards', append)
     .option('--min-latency <duration>', 'pairs that took at least this long, such as 200ms')
-    .option('--grep <text>', 'pairs with this text in a start line, header or body; repeat for several', append)
+    .option('--grep <text>', 'pairs with this text in a start line, header or body; repeat for several', appendText)
     .option('--where <expression>', 'pairs for which a CEL expression holds, such as response.status >= 500')
 }
 
@@ -68,6 +74,10 @@ export function selectFlags(flags: SelectFlags): FlagValue[] {
   if (path !== undefined) values.push({ path: 'filter.paths', value: '', name: '--path' })
   return values
 }
+
+/** Whether any option selects pairs. */
+export const selects = (flags: SelectFlags): boolean =>
+  selectFlags(flags).length > 0 || flags.grep !== undefined || flags.where !== undefined
 
 /** The keys of `filter.include` that select pods. */
 const POD_LISTS = ['namespaces', 'workloads', 'pods'] as const

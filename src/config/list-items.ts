@@ -46,8 +46,9 @@ export const PATH_ITEM: ListItem = {
 
 /** Status codes and classes of them. */
 export const STATUS_ITEM: ListItem = {
-  pattern: /^[1-9](\d\d|[xX]{2})$/,
-  error: 'must be a status such as 301, or a class of statuses such as 4xx',
+  // Servers send statuses above 599 too, which belong to no class (RFC 9110 §15).
+  pattern: /^([1-9]\d\d|[1-5][xX]{2})$/,
+  error: 'must be a status such as 301, or a class of statuses from 1xx to 5xx',
   clean: (text) => text.toLowerCase(),
   futile: (text) =>
     /^1\d\d$/.test(text) && text !== '101'

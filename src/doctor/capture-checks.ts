@@ -1,19 +1,16 @@
 /** Checks live capture. Each check does what a capture does instead of guessing from versions. */
-import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { requireCap } from '../capture/choose-source.ts'
 import { compileForEthernet } from '../capture/filter/expression.ts'
 import type { Config } from '../config/schema.ts'
 import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
+import { type Capability, hasCapability } from '../sys/capabilities.ts'
 import { ffi } from '../sys/ffi.ts'
 import { listInterfaces } from '../sys/interfaces.ts'
 import { withNetns } from '../sys/netns.ts'
 import { libpcapVersion } from '../sys/pcap-compile.ts'
 import { type Check, failed, ok, privilege, skipped, warning } from './check.ts'
-
-/** Bits of a capability set (linux/capability.h). */
-const CAPABILITY_BITS = { CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n } as const
 
 const PACKET_SOCKETS = 'packet sockets'
 const CAP_PACKAGE = 'package cap'
@@ -70,11 +67,7 @@ function refusal(name: string, error: unknown): Check {
 }
 
 /** Names a capability and whether the effective set contains it. Only for display: the checks try what needs it. */
-function held(name: keyof typeof CAPABILITY_BITS): string {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
-  const has = (BigInt(`0x${effective}`) >> CAPABILITY_BITS[name]) & 1n
-  return has === 1n ? name : `without ${name}`
-}
+const held = (name: Capability): string => (hasCapability(name) ? name : `without ${name}`)
 
 function interfaces({ capture }: Config): Check {
   const all = listInterfaces()

@@ -24,7 +24,7 @@ const NAMES = ['time', ...FIELD_PATHS]
 export function fieldFault(name: string): string | null {
   if (NAMES.includes(name) || OPEN.some((open) => name.startsWith(`${open}.`))) return null
   const guess = nearest(name, NAMES)
-  return `There is no field ${name}${guess === null ? '' : `; did you mean ${guess}?`}`
+  return `There is no field ${name}${guess === null ? '.' : `; did you mean ${guess}?`}`
 }
 
 /**

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { selectFlags, selectionOf } from '../../src/cli/select.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { run } from './support.ts'
 
 const SHOP = fileURLToPath(new URL('../../../examples/shop.pcap.gz', import.meta.url))
@@ -32,6 +33,19 @@ test('select: an invalid expression is reported before anything is read', async 
   await assert.rejects(selectionOf({ where: 'response.stats == 1' }), /column 10/)
   assert.deepEqual(await selectionOf({}), {})
   assert.deepEqual(await selectionOf({ grep: ['a'] }), { selection: { grep: ['a'], where: null } })
+})
+
+test('select: values that no pair or every pair has are wrong usage, and the message says what is valid', async () => {
+  for (const [option, value, valid] of [
+    ['--status', '404,6xx', /a status such as 301, or a class of statuses from 1xx to 5xx/],
+    ['--grep', '', /must not be empty/],
+    ['--fields', 'qqqqqqqq', /There is no field qqqqqqqq\.$/m],
+  ] as const) {
+    const { code, stdout, stderr } = await run(['read', option, value, SHOP])
+    assert.deepEqual([code, stdout], [EXIT_USAGE, ''], stderr)
+    assert.match(stderr, valid)
+  }
+  assert.equal((await run(['read', '--status', '999', SHOP])).code, 0)
 })
 
 test('read: --path, --status and --where print the matching pairs and count the others', async () => {

@@ -8,7 +8,7 @@ test('fields: rejects unknown ones, and suggests the nearest known one', () => {
     assert.equal(fieldFault(name), null, name)
   }
   assert.match(fieldFault('request.targt') ?? '', /did you mean request\.target\?/)
-  assert.equal(fieldFault('qqqqqqqq'), 'There is no field qqqqqqqq')
+  assert.equal(fieldFault('qqqqqqqq'), 'There is no field qqqqqqqq.')
   for (const name of ['', 'request.jsonx.a', 'request.__proto__', 'constructor'])
     assert.notEqual(fieldFault(name), null)
 })

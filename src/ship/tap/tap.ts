@@ -6,12 +6,16 @@
  * Thread: the shipper's.
  */
 import { createServer, type Socket } from 'node:net'
+import { Backoff } from '../../async/backoff.ts'
 import { errorText } from '../../errors.ts'
 import type { Log } from '../../log/folded-log.ts'
 import type { PairViewer } from '../pair-queue.ts'
 import type { ShipStatus } from '../status.ts'
 import { listenPrivately, type PrivateSocket } from './private-socket.ts'
 import { TapReader } from './tap-reader.ts'
+
+/** Waits before the tap is tried again: another agent may have its socket until it ends. */
+const RETRY = { minMs: 1_000, firstMs: 1_000, maxMs: 30_000 }
 
 /** Readers at a time. One more replaces the oldest, which may have been left behind by a lost connection. */
 export const MAX_READERS = 4
@@ -22,6 +26,9 @@ export class Tap implements PairViewer {
   /** Oldest first. */
   readonly #readers = new Map<Socket, TapReader>()
   #socket: PrivateSocket | null = null
+  readonly #backoff = new Backoff(RETRY)
+  #retry: NodeJS.Timeout | undefined
+  #closed = false
 
   private constructor(status: ShipStatus, log: Log) {
     this.#status = status
@@ -31,25 +38,47 @@ export class Tap implements PairViewer {
   }
 
   /**
-   * Opens the tap. An agent works without it, so a failure is a warning.
+   * Opens the tap. An agent works without it: a failure is one warning, and the tap is tried again until it can be opened.
    *
-   * @param path of the unix socket @returns null if it cannot be opened
+   * @param path of the unix socket
    */
-  static async open(path: string, status: ShipStatus, log: Log): Promise<Tap | null> {
+  static async open(path: string, status: ShipStatus, log: Log): Promise<Tap> {
     const tap = new Tap(status, log)
-    const server = createServer((socket) => tap.#accept(socket)).unref()
+    const error = await tap.#open(path)
+    if (error === null) return tap
+    log.warn('the tap cannot be opened: tail and top --agent will not find this agent', {
+      'tap.socket': path,
+      error: errorText(error),
+    })
+    tap.#retryLater(path)
+    return tap
+  }
+
+  /** @returns why it cannot be opened; null: it is open, or was closed meanwhile */
+  async #open(path: string): Promise<unknown> {
+    const server = createServer((socket) => this.#accept(socket)).unref()
     try {
-      tap.#socket = await listenPrivately(server, path)
-      status.tapOpen = true
-      server.on('error', (error) => log.warn(`the tap failed: ${errorText(error)}`))
-      return tap
-    } catch (error) {
-      log.warn('the tap cannot be opened: tail and top --agent will not find this agent', {
-        'tap.socket': path,
-        error: errorText(error),
-      })
+      const socket = await listenPrivately(server, path)
+      if (this.#closed) {
+        socket.close()
+        return null
+      }
+      server.on('error', (error) => this.#log.warn(`the tap failed: ${errorText(error)}`))
+      this.#socket = socket
+      this.#status.tapOpen = true
       return null
+    } catch (error) {
+      return error
     }
+  }
+
+  #retryLater(path: string): void {
+    if (this.#closed) return
+    const attempt = async (): Promise<void> => {
+      if ((await this.#open(path)) !== null) this.#retryLater(path)
+      else if (!this.#closed) this.#log.info('the tap is open', { 'tap.socket': path })
+    }
+    this.#retry = setTimeout(() => void attempt(), this.#backoff.next()).unref()
   }
 
   /** Whether a pair that is added now would be shown. */
@@ -68,6 +97,8 @@ export class Tap implements PairViewer {
 
   /** Removes the socket and ends all connections. Resolves once every reader has read the rest, or was too slow for it. */
   async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#retry)
     this.#socket?.close()
     this.#status.tapOpen = false
     const readers = [...this.#readers.values()]

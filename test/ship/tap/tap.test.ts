@@ -179,6 +179,25 @@ test('tap: a replacement shipper serves the same socket', { skip }, async (t) =>
   assert.deepEqual(next.targets, ['/orders/7'])
 })
 
+test('tap: takes over the socket of another agent once that has ended, after one warning', { skip }, async (t) => {
+  const { run: first, path } = await tapped(t)
+  const second = startShipper({ sink: { kind: 'none' }, whenFull: 'drop', tap: path })
+  await second.ready
+  assert.equal(second.status.tapOpen, false)
+  await first.finish()
+  await until('the second agent has the socket', () => second.status.tapOpen)
+  const seen = new Seen(await TapClient.connect(path))
+  await until('the reader is counted', () => second.status.tapReaders === 1)
+  await second.put(1)
+  second.flush()
+  await seen.all(1)
+  await second.finish()
+  assert.deepEqual(
+    second.logs.filter((line) => /^the tap/.test(line)),
+    ['the tap cannot be opened: tail and top --agent will not find this agent', 'the tap is open'],
+  )
+})
+
 test('tap: warns about an unusable path, and pairs are shipped', { skip }, async () => {
   const run = startShipper({ sink: { kind: 'none' }, tap: '/proc/tap.sock' })
   await run.put(1)
