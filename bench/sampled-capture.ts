@@ -10,12 +10,10 @@ import { loadConfig } from '../src/config/load.ts'
 import { count } from '../src/ledger/ledger.ts'
 import { createLogger } from '../src/log/logger.ts'
 import { startPipeline } from '../src/supervisor/pipeline.ts'
-import { setCompilerFlags } from '../src/thread/v8-flags.ts'
 import type { LoadCounts } from './load-series.ts'
 
 const SAMPLE_MS = 100
 
-setCompilerFlags()
 const [file, ...settings] = process.argv.slice(2)
 const flags = settings.map((setting) => {
   const at = setting.indexOf('=')

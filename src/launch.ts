@@ -2,10 +2,7 @@
 import './thread/no-inspector.ts'
 import { writeError, writeOutput } from './cli/terminal.ts'
 import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
-import { setCompilerFlags } from './thread/v8-flags.ts'
 import { VERSION } from './version.ts'
-
-setCompilerFlags()
 
 /** Runs a command. @param args of the command line @returns the exit code */
 export async function launch(args: readonly string[]): Promise<number> {

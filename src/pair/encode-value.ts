@@ -6,23 +6,28 @@ import { packPair, readPair } from './unpack.ts'
 /** Values of `ship.format`. */
 export type ValueFormat = 'msgpack' | 'json'
 
-const asSent = new JsonEncoder(false)
-const decoding = new JsonEncoder(true)
+/** Encodes one pair after the other. */
+export type EncodeValue = (raw: Uint8Array) => Uint8Array | Error
 
 /**
- * Encodes a pair. MessagePack without decoding is `raw` itself, not a copy.
+ * What encodes pairs, given as an assembler encoded them, each into bytes of its own. It returns an Error for what is not a pair, and
+ * never throws.
  *
- * @param raw  a pair as an assembler encoded it
  * @param decode  undo `Content-Encoding` (`ship.decode`)
- * @returns the value: `raw` itself or bytes of its own; an Error if `raw` is not a pair
- * @throws never
+ * @returns null where the assembler's encoding is the value already
  */
-export function encodeValue(raw: Uint8Array, format: ValueFormat, decode: boolean): Uint8Array | Error {
+export function valueEncoder(format: ValueFormat, decode: boolean): EncodeValue | null {
   if (format === 'json') {
-    const json = (decode ? decoding : asSent).encode(raw)
-    return json instanceof Error ? json : Buffer.from(json)
+    const encoder = new JsonEncoder(decode)
+    return (raw) => {
+      const json = encoder.encode(raw)
+      return json instanceof Error ? json : Buffer.from(json)
+    }
   }
-  if (!decode) return raw
+  return decode ? decodedPair : null
+}
+
+function decodedPair(raw: Uint8Array): Uint8Array | Error {
   const pair = readPair(raw)
   if (pair instanceof Error) return pair
   decodeBodies(pair)

@@ -5,7 +5,7 @@
  * It accepts the assemblers' layout only: the schema's keys in the schema's order. For any other input it returns
  * undefined; the caller then decodes to objects, which accepts every layout and rejects what is not a pair.
  */
-import { readFileSync } from 'node:fs'
+import { loadProgram } from '../sys/kept-code.ts'
 
 /** The exports, which json-core/ describes. Addresses and lengths are bytes of `memory`. */
 interface Program {
@@ -19,9 +19,9 @@ interface Program {
 let program: Program | null | undefined
 
 function startProgram(): Program | null {
-  const bytes = readFileSync(new URL('./json-core.wasm', import.meta.url))
   try {
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Program
+    const module = loadProgram(new URL('./json-core.wasm', import.meta.url))
+    return new WebAssembly.Instance(module).exports as unknown as Program
   } catch (error) {
     if (error instanceof WebAssembly.CompileError) return null
     throw error
@@ -36,6 +36,8 @@ export class JsonWriter {
   /** @param leaveEncoded  also return undefined for a message with a coding other than `chunked`, so that the caller can undo it */
   constructor(leaveEncoded: boolean) {
     this.#leaveEncoded = leaveEncoded
+    // Not at the first pair: the kept code is accepted only while V8's flags are unchanged (thread/v8-flags.ts).
+    if (program === undefined) program = startProgram()
   }
 
   /**
@@ -46,7 +48,6 @@ export class JsonWriter {
    * @throws never
    */
   write(raw: Uint8Array, before: Uint8Array, after: Uint8Array): Uint8Array | undefined {
-    if (program === undefined) program = startProgram()
     const input = program?.provideRoom(raw.length) ?? 0
     if (!program || input === 0) return undefined
     // A memory that has grown has a new buffer.

@@ -11,6 +11,7 @@ import { RunLedger } from '../ledger/run-ledger.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import type { FromWorker } from '../thread/messages.ts'
+import { setCompilerFlags } from '../thread/v8-flags.ts'
 import type { Arrangement } from './arrangement.ts'
 import type { Shedding } from './cpu/shedding.ts'
 import { openInput } from './input.ts'
@@ -175,6 +176,7 @@ class Pipeline implements TargetPipeline {
     if (this.#end.hasFailed) return
     // Assemblers first: in a shared thread, reading a file leaves them no time to start.
     await workers.assemblersReady()
+    setCompilerFlags()
     await this.#capture(input, workers)
     workers.sourcesGiven()
     if (!waits) this.#startShedding(workers, parts)

@@ -1,6 +1,6 @@
 /**
  * Tunes V8's compilers for code of which a little is hot for as long as the program runs. Each flag was measured side by side
- * (bench/README.md). Call it before any code is hot; it affects the whole process.
+ * (bench/README.md). It affects the whole process.
  */
 import { setFlagsFromString } from 'node:v8'
 
@@ -14,7 +14,11 @@ const INLINING_MAJOR = 22
 const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turbofan=40000']
 const TIERS_MAJOR = 24
 
-/** Sets the flags that this version of Node.js gains by. */
+/**
+ * Sets the flags that this version of Node.js gains by. Call it once the threads have started and before much is processed: V8 accepts
+ * kept code, of the programs in WebAssembly (sys/kept-code.ts) and of Node.js's own modules, which each thread loads, only while its
+ * flags are those with which the code was made.
+ */
 export function setCompilerFlags(): void {
   const major = Number.parseInt(process.versions.node, 10)
   if (major >= INLINING_MAJOR) for (const flag of INLINING) setFlagsFromString(flag)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { encodeValue } from '../../src/pair/encode-value.ts'
+import { valueEncoder } from '../../src/pair/encode-value.ts'
 import { packPair, unpackPair } from '../../src/pair/unpack.ts'
 import { samplePair } from './samples.ts'
 
@@ -14,12 +14,12 @@ const json = (value: Uint8Array | Error): { response: object } => {
   return JSON.parse(Buffer.from(value).toString()) as { response: object }
 }
 
-test('encodeValue: returns MessagePack without decoding uncopied', () => {
-  assert.equal(encodeValue(raw, 'msgpack', false), raw)
+test('valueEncoder: MessagePack without decoding is what an assembler encoded', () => {
+  assert.equal(valueEncoder('msgpack', false), null)
 })
 
-test('encodeValue: changes only body and decoded when it decodes MessagePack', () => {
-  const value = encodeValue(raw, 'msgpack', true)
+test('valueEncoder: changes only body and decoded when it decodes MessagePack', () => {
+  const value = valueEncoder('msgpack', true)!(raw)
   assert.ok(!(value instanceof Error))
   const [before, after] = [unpackPair(raw), unpackPair(value)]
   assert.ok(!(before instanceof Error) && !(after instanceof Error))
@@ -28,14 +28,14 @@ test('encodeValue: changes only body and decoded when it decodes MessagePack', (
   assert.deepEqual(after, { ...before, response })
 })
 
-test('encodeValue: writes JSON with and without decoding', () => {
-  const { body: plain, bodyEncoding, decoded, bodySize } = json(encodeValue(raw, 'json', true)).response as never
+test('valueEncoder: writes JSON with and without decoding', () => {
+  const { body: plain, bodyEncoding, decoded, bodySize } = json(valueEncoder('json', true)!(raw)).response as never
   assert.deepEqual([plain, bodyEncoding, decoded, bodySize], ['{"ok":true}', 'utf8', true, 31])
-  const asSent = json(encodeValue(raw, 'json', false)).response as { body: string }
+  const asSent = json(valueEncoder('json', false)!(raw)).response as { body: string }
   assert.deepEqual(Buffer.from(asSent.body, 'base64'), gzipSync('{"ok":true}'))
 })
 
-test('encodeValue: returns an error for what is not a pair', () => {
-  assert.ok(encodeValue(Buffer.from('c1', 'hex'), 'json', false) instanceof Error)
-  assert.ok(encodeValue(raw.subarray(0, raw.length - 1), 'msgpack', true) instanceof Error)
+test('valueEncoder: returns an error for what is not a pair', () => {
+  assert.ok(valueEncoder('json', false)!(Buffer.from('c1', 'hex')) instanceof Error)
+  assert.ok(valueEncoder('msgpack', true)!(raw.subarray(0, raw.length - 1)) instanceof Error)
 })

@@ -84,6 +84,18 @@ test('bundle: its files import only files that exist', () => {
   assert.deepEqual(missing, [])
 })
 
+test('bundle: has each program in WebAssembly with the code that V8 made of it', () => {
+  const names = readdirSync(dirname(PROGRAM), { recursive: true, encoding: 'utf8' })
+  const programs = names.filter((name) => name.endsWith('.wasm'))
+  assert.ok(programs.length >= 2)
+  for (const program of programs) {
+    assert.ok(
+      names.some((name) => name.startsWith(`${program}.v`) && name.endsWith('.code')),
+      program,
+    )
+  }
+})
+
 test('bundle: contains the licenses of its parts', () => {
   const text = readFileSync(join(dirname(PROGRAM), 'licenses.txt'), 'utf8')
   for (const name of ['@kubernetes/client-node', 'commander', 'kafkajs', 'pino', 'yaml', 'zod'])

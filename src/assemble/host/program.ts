@@ -1,6 +1,6 @@
 /** Loads the assembler's program (`core/`, AssemblyScript), and declares its exports. */
-import { readFileSync } from 'node:fs'
 import { runtimeError } from '../../errors.ts'
+import { loadProgram } from '../../sys/kept-code.ts'
 
 /** An address in the program's memory. */
 export type Address = number
@@ -75,15 +75,13 @@ export type ProgramHost = Record<string, HostFunction>
 
 type HostFunction = (...values: number[]) => unknown
 
-/** Compiled once per process: the main thread posts it to the workers (see `useProgram`). */
+/** Loaded once per process: the main thread posts it to the workers (see `useProgram`). */
 let compiled: WebAssembly.Module | null = null
-
-const programBytes = (): Uint8Array => readFileSync(new URL('../core.wasm', import.meta.url))
 
 /** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor cannot run it */
 export function compileProgram(): WebAssembly.Module {
   try {
-    compiled ??= new WebAssembly.Module(programBytes())
+    compiled ??= loadProgram(new URL('../core.wasm', import.meta.url))
     return compiled
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error

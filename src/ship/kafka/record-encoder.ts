@@ -1,7 +1,7 @@
 /** Encodes pairs as records: value, key, headers, partition. Allocates no object per pair between queue and batch. */
 
 import { BATCH_HEADER_BYTES } from '../../kafka/record-batch.ts'
-import { encodeValue, type ValueFormat } from '../../pair/encode-value.ts'
+import { type EncodeValue, type ValueFormat, valueEncoder } from '../../pair/encode-value.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Batcher } from './batcher.ts'
 import { EventHeaders } from './event-headers.ts'
@@ -23,8 +23,7 @@ export class RecordEncoder {
   readonly #batcher: Batcher
   readonly #partitioner: Partitioner
   readonly #headers: EventHeaders
-  readonly #format: ValueFormat
-  readonly #decode: boolean
+  readonly #encode: EncodeValue | null
   #wallMs = 0
   #wallAtMs = -1
 
@@ -33,8 +32,7 @@ export class RecordEncoder {
     this.#partitioner = createPartitioner(options.partitionBy)
     const source = `/interceptor/${encodeURIComponent(options.node)}`
     this.#headers = new EventHeaders(source, `application/${options.format}`)
-    this.#format = options.format
-    this.#decode = options.decode
+    this.#encode = valueEncoder(options.format, options.decode)
   }
 
   /**
@@ -45,10 +43,8 @@ export class RecordEncoder {
    */
   add(queue: PairQueue, nowMs: number, maxBatchBytes: number): number | Error {
     const { bytes, start, length } = queue
-    if (this.#format === 'msgpack' && !this.#decode) {
-      return this.#append(queue, bytes, start, length, nowMs, maxBatchBytes)
-    }
-    const value = encodeValue(bytes.subarray(start, start + length), this.#format, this.#decode)
+    if (this.#encode === null) return this.#append(queue, bytes, start, length, nowMs, maxBatchBytes)
+    const value = this.#encode(bytes.subarray(start, start + length))
     return value instanceof Error ? value : this.#append(queue, value, 0, value.length, nowMs, maxBatchBytes)
   }
 

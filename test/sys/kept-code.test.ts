@@ -1,0 +1,128 @@
+/** The program with kept code, without, and with a file that must not be used: the same pairs each time. */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { PROGRAM, ROOT } from '../../rig/root.ts'
+import { keptCodePath } from '../../src/sys/kept-code.ts'
+
+const FIXTURES = join(ROOT, 'test', 'fixtures')
+const CAPTURES = readdirSync(FIXTURES)
+  .filter((name) => name.endsWith('.pcap.gz'))
+  .map((name) => join(FIXTURES, name))
+/** A small file, which is read in the main thread; and more than a megabyte, for which the program is posted to another thread. */
+const INPUTS = [[join(ROOT, 'examples', 'shop.pcap.gz')], CAPTURES]
+const WITHOUT_COMPILING = [
+  '--import',
+  'data:text/javascript,WebAssembly.Module = class { constructor() { throw new Error("compiled") } }',
+]
+const HEADER_BYTES = 16
+
+let folder: string
+/** The programs of the copied bundle, by name: .wasm files. */
+let core: string
+let jsonCore: string
+let expected: string[]
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kept-code-test-'))
+  const bundle = join(folder, 'dist', 'bundle')
+  cpSync(dirname(PROGRAM), bundle, { recursive: true, filter: (path) => !path.endsWith('.code') })
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  core = join(bundle, 'assemble', 'core.wasm')
+  jsonCore = join(bundle, 'pair', 'json-core.wasm')
+  expected = INPUTS.map((files) => read(files).stdout)
+  const output = execFileSync(process.execPath, [join(ROOT, 'dist', 'scripts', 'keep-code.js'), bundle], {
+    encoding: 'utf8',
+  })
+  assert.equal(output, '')
+})
+
+after(() => rmSync(folder, { recursive: true }))
+
+interface Run {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Reads captures with the copied bundle. @param options of Node.js */
+function read(files: readonly string[], ...options: string[]): Run {
+  const main = join(folder, 'dist', 'bundle', 'main.js')
+  const args = [...options, main, 'read', '--all', '-o', 'ndjson', '-q', ...files]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+    timeout: 60_000,
+  })
+  return { status, stdout, stderr }
+}
+
+function assertSamePairs(input: number, ...options: string[]): void {
+  const { status, stdout, stderr } = read(INPUTS[input], ...options)
+  assert.equal(status, 0, stderr)
+  assert.ok(stdout === expected[input], 'other pairs than without kept code')
+}
+
+function assertCompiles(...options: string[]): void {
+  const { status, stderr } = read(INPUTS[0], ...WITHOUT_COMPILING, ...options)
+  assert.notEqual(status, 0)
+  assert.match(stderr, /compiled/)
+}
+
+test('kept code: the same pairs as without, and nothing is compiled', () => {
+  assert.ok(expected.every((pairs) => pairs.split('\n').length > 50))
+  for (const input of INPUTS.keys()) assertSamePairs(input, ...WITHOUT_COMPILING)
+})
+
+/** Files that look like the kept code of the assembler's program and are not. */
+const WRONG: [string, (kept: Buffer) => Buffer][] = [
+  ['an empty file', () => Buffer.alloc(0)],
+  ['a header alone', (kept) => kept.subarray(0, HEADER_BYTES)],
+  ['one byte less', (kept) => kept.subarray(0, -1)],
+  ['one byte more', (kept) => Buffer.concat([kept, Buffer.of(0)])],
+  ['a flipped bit in V8’s header', (kept) => flipped(kept, HEADER_BYTES + 4)],
+  ['a flipped bit in the code', (kept) => flipped(kept, kept.length >> 1)],
+  ['another build of Node.js', (kept) => flipped(kept, 0)],
+  ['the code of the other program', () => readFileSync(keptCodePath(jsonCore))],
+]
+
+function flipped(kept: Buffer, at: number): Buffer {
+  const changed = Buffer.from(kept)
+  changed[at] ^= 1
+  return changed
+}
+
+for (const [what, change] of WRONG) {
+  test(`kept code: ${what} is not used, and the pairs are the same`, (t) => {
+    const path = keptCodePath(core)
+    const kept = readFileSync(path)
+    t.after(() => writeFileSync(path, kept))
+    writeFileSync(path, change(kept))
+    assertCompiles()
+    assertSamePairs(0)
+  })
+}
+
+for (const [why, option] of [
+  ['wild accesses are not caught by their signal', '--disable-wasm-trap-handler'],
+  ['V8 has other flags', '--no-wasm-tier-up'],
+  ['no code may be made of text', '--disallow-code-generation-from-strings'],
+]) {
+  test(`kept code: not used where ${why}, and the pairs are the same`, () => {
+    assertCompiles(option)
+    assertSamePairs(0, option)
+  })
+}
+
+test('kept code: not used for a program that has changed', (t) => {
+  const program = readFileSync(core)
+  t.after(() => writeFileSync(core, program))
+  // An empty custom section (WebAssembly core specification, 5.5.3).
+  writeFileSync(core, Buffer.concat([program, Buffer.of(0, 1, 0)]))
+  assertCompiles()
+  assertSamePairs(0)
+})
