@@ -36,6 +36,11 @@ export class ShipLedger {
     return { counts: this.#counters, index: what === 'shipped' ? index.shipped : DROP_INDEX[what] }
   }
 
+  /** The counter of pairs read from the rings, for those that are counted as each is taken. */
+  get readCell(): CounterCell {
+    return { counts: this.#counters, index: index.pairsRead }
+  }
+
   /** Bytes that the output accepted, of pairs that are counted otherwise. */
   shippedBytes(bytes: number): void {
     this.#counters[index.bytesShipped] += bytes

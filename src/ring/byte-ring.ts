@@ -1,12 +1,12 @@
 /**
  * Single-producer, single-consumer ring of variable-length records over shared memory.
  *
- * Threads: the producer owns TAIL, COMMITTED and CLOSED, the consumer owns HEAD. Either side's view of the other's
+ * Threads: the producer owns TAIL, COMMITTED and CLOSED, the consumer owns HEAD and TAKEN. Either side's view of the other's
  * position may be stale in the safe direction only: the producer may see too little room, the consumer too few bytes,
  * never too many.
  *
  * Either thread may end at any instruction. Once it has ended, another may open the same end: a producer continues after
- * the last committed record, a consumer with the first record that was not released.
+ * the last committed record, a consumer with the first record that was not taken or released.
  *
  * A full ring is a value, not an error: `tryClaim` returns FULL and the caller decides (live capture sheds, files wait).
  */
@@ -23,10 +23,13 @@ import {
   PADDING_WORD,
   RING_HEADER_BYTES,
   TAIL_WORD,
+  TAKEN_WORD,
 } from './layout.ts'
 
 /** What `tryClaim` returns when the record does not fit now. */
 export const FULL = -1
+/** What `next` returns when there is no record. */
+export const EMPTY = -1
 
 /** Publish after at most this many bytes: batching saves a quarter of the cost of small records (measured). */
 const PUBLISH_BYTES = 16 * 1024
@@ -102,6 +105,8 @@ export class RingProducer {
     this.#tail = Atomics.load(this.#control, COMMITTED_WORD)
     this.#published = Atomics.load(this.#control, TAIL_WORD)
     this.#head = Atomics.load(this.#control, HEAD_WORD)
+    // Padding before a claim that an earlier producer did not commit.
+    if (((this.#control[PADDING_END_WORD] - this.#tail) | 0) > 0) this.#control[PADDING_WORD] = 0
   }
 
   /**
@@ -214,23 +219,33 @@ export class RingProducer {
 }
 
 /**
- * The consumer's end. It copies a block of whole records, and possibly one cut record, into private memory, works there
- * (parsing in shared memory is 1.3 to 1.6 times slower, measured) and releases what it has copied.
+ * The consumer's end. It reads records in either of two ways: it copies a block of whole records, and possibly one cut record,
+ * into private memory, works there (parsing in shared memory is 1.3 to 1.6 times slower, measured) and releases what it has
+ * copied; or it takes record after record, reads each where it is, and releases them together.
  */
 export class RingConsumer {
+  /** Views of the data area, in which `next` finds records. All three share one memory. */
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly doubles: Float64Array
   readonly #control: Int32Array
-  readonly #bytes: Uint8Array
   readonly #capacity: number
   readonly #producer: Doorbell | null
+  /** Where reading continues; the producer knows only what was released. */
   #head: number
+  /** How far `next` may read: a published end, or #head, to look for one. */
+  #seenTail: number
 
   /** @param producer doorbell to ring when room appears; null when the producer never waits */
   constructor(shared: SharedArrayBuffer, producer: Doorbell | null) {
     this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
     this.#capacity = shared.byteLength - RING_HEADER_BYTES
-    this.#bytes = new Uint8Array(shared, RING_HEADER_BYTES)
+    this.bytes = new Uint8Array(shared, RING_HEADER_BYTES)
+    this.words = new Int32Array(shared, RING_HEADER_BYTES)
+    this.doubles = new Float64Array(shared, RING_HEADER_BYTES)
     this.#producer = producer
-    this.#head = Atomics.load(this.#control, HEAD_WORD)
+    this.#head = this.#control[TAKEN_WORD]
+    this.#seenTail = this.#head
   }
 
   /**
@@ -239,23 +254,57 @@ export class RingConsumer {
    * @returns bytes copied, 0 when the ring is empty. They begin with a record; the last one may be cut.
    */
   peek(block: Uint8Array, limit: number, at = 0): number {
-    const available = (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
+    const available = this.used
     if (available === 0) return 0
     const offset = this.#head & (this.#capacity - 1)
     const count = Math.min(available, this.#capacity - offset, limit)
-    copyBytes(this.#bytes, offset, offset + count, block, at)
+    copyBytes(this.bytes, offset, offset + count, block, at)
     return count
   }
 
-  /**
-   * Returns `count` bytes, records and padding alike, to the producer. A producer that waits for room is woken once half
-   * the ring is free: woken at every block, it would fill just that block and wait again, and a wake-up costs more than
-   * the block (measured). The rest of the ring will be released too, so a waiting producer is always woken in the end.
-   */
+  /** Returns `count` bytes, records and padding alike, to the producer, as `releaseTaken` does. */
   release(count: number): void {
     this.#head = (this.#head + count) | 0
+    this.#seenTail = this.#head
     Atomics.store(this.#control, HEAD_WORD, this.#head)
-    if (this.#producer !== null && this.used <= this.#capacity >> 1) this.#producer.ring()
+    this.#control[TAKEN_WORD] = this.#head
+    if (this.#producer !== null) this.#wakeProducer(this.#producer)
+  }
+
+  /** Finds the oldest record. @returns its offset in `bytes`, valid until it is released; EMPTY when there is none */
+  next(): number {
+    for (;;) {
+      if (this.#head === this.#seenTail) {
+        this.#seenTail = Atomics.load(this.#control, TAIL_WORD)
+        if (this.#head === this.#seenTail) return EMPTY
+      }
+      const offset = this.#head & (this.#capacity - 1)
+      const size = this.words[(offset + LENGTH_AT) >> 2]
+      if (size >= 0) return offset
+      this.#head = (this.#head - size) | 0
+    }
+  }
+
+  /**
+   * Takes the record that `next` has found: a thread that ends afterwards leaves it neither here nor to the next consumer.
+   *
+   * @param counts a counter block in which the record is counted at `index`
+   */
+  take(counts: Float64Array, index: number): void {
+    const offset = this.#head & (this.#capacity - 1)
+    this.#head = (this.#head + this.words[(offset + LENGTH_AT) >> 2]) | 0
+    // No call between the two: a thread cannot end there, so each record is counted once.
+    this.#control[TAKEN_WORD] = this.#head
+    counts[index] += 1
+  }
+
+  /**
+   * Returns all records that were taken to the producer. One that waits for room is woken once half the ring is free: woken at
+   * every block, it would fill just that block and wait again, and a wake-up costs more than the block (measured). The rest of
+   * the ring will be released too, so a waiting producer is always woken in the end.
+   */
+  releaseTaken(): void {
+    if (Atomics.load(this.#control, HEAD_WORD) !== this.#head) this.release(0)
   }
 
   get empty(): boolean {
@@ -270,5 +319,9 @@ export class RingConsumer {
   /** Bytes in the ring now. */
   get used(): number {
     return (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
+  }
+
+  #wakeProducer(producer: Doorbell): void {
+    if (this.used <= this.#capacity >> 1) producer.ring()
   }
 }

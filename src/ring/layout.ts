@@ -4,7 +4,8 @@
  * A ring is one SharedArrayBuffer: a header of four cache-line pairs, then a power-of-two data area.
  *
  *     byte 0      TAIL      next byte the producer writes    (producer stores, consumer loads)
- *     byte 128    HEAD      next byte the consumer reads     (consumer stores, producer loads)
+ *     byte 128    HEAD      end of what the consumer released (consumer stores, producer loads)
+ *     byte 132    TAKEN     next byte the consumer reads, HEAD or behind it (for the next consumer)
  *     byte 256    CLOSED    1 once the producer will write no more
  *     byte 384    COMMITTED end of the last whole record, published or not (for the next producer)
  *     byte 388    PADDING   bytes of the latest padding, and where it ends, until the consumer has released it
@@ -27,6 +28,7 @@
  */
 export const TAIL_WORD = 0
 export const HEAD_WORD = 32
+export const TAKEN_WORD = 33
 export const CLOSED_WORD = 64
 export const COMMITTED_WORD = 96
 export const PADDING_WORD = 97

@@ -1,6 +1,7 @@
 /**
  * The buffer between the pair rings and the output: pairs in order of arrival, in blocks of records copied unchanged
- * from the rings. A pair is copied once, on its way in, and read in place.
+ * from the rings. A pair is copied once, on its way in, and read in place. While none waits, a sink may take pairs from the
+ * rings instead (ring-pairs.ts).
  *
  * The blocks outlive the shipper (held-memory.ts). A queue that is made from the blocks of an earlier one continues with
  * the first pair that was not settled.
@@ -19,6 +20,7 @@ import {
   SERVER_AT,
 } from '../ring/layout.ts'
 import { type HeldBlock, type HeldMemory, PAIRS } from './held-memory.ts'
+import type { PairSource } from './ring-pairs.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
@@ -50,25 +52,21 @@ export function countPairs({ state, words }: HeldBlock): number {
   return pairs
 }
 
-export class PairQueue {
+export class PairQueue implements PairSource {
   /** Pairs and bytes waiting (bytes with their record headers). */
   pairs = 0
   byteCount = 0
   /** Pairs popped since the last `settle`. */
   unsettled = 0
 
-  /** The oldest pair, valid after `front()` returned true, until the next `read`: `bytes[start … start + length)`. */
+  /** The oldest pair, as PairSource describes it; valid until the next `read`. */
   bytes: Uint8Array
   start = 0
   length = 0
-  /** The bytes it counts for in `byteCount`. */
   recordBytes = 0
-  /** uint32 hashes of the connection and of the server's address. */
   connection = 0
   server = 0
-  /** The request's first byte, microseconds since the Unix epoch. */
   micros = 0
-  /** When it was read from its ring, on the clock passed to `read`, modulo 2^32. */
   arrivedMs = 0
   /** An earlier thread ended between `mark` and `unmark` of this pair: its bytes must not be read. */
   isSuspect = false
@@ -129,7 +127,6 @@ export class PairQueue {
     return total
   }
 
-  /** Points the fields above to the oldest pair. @returns false when there is none */
   front(): boolean {
     if (this.pairs === 0) return false
     const { bytes, words, doubles } = this.#blocks[this.#reading]
@@ -179,6 +176,11 @@ export class PairQueue {
     for (let index = 0; index < this.#reading; index += 1) this.#blocks[index].state[START] = Infinity
     this.#blocks[this.#reading].state[START] = this.#position
     this.unsettled = 0
+  }
+
+  take(): void {
+    this.pop()
+    this.settle()
   }
 
   /** Drops pairs older than `maxAgeMs`, oldest first. @returns how many */

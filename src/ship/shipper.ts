@@ -1,5 +1,6 @@
 /**
- * The last stage: reads pairs from the pair rings into a bounded buffer and passes them to one sink.
+ * The last stage: reads pairs from the pair rings into a bounded buffer and passes them to one sink, which takes them from the
+ * rings directly while none waits.
  *
  * Thread: the shipper's. Each iteration of its loop applies the command, reads the rings, pumps the sink and enforces
  * the bounds. After each of them, exactly: pairs read from the rings = shipped + Σ dropped + queued.
@@ -13,6 +14,7 @@ import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { type BoundReason, DropLog } from './drop-log.ts'
 import type { PairQueue } from './pair-queue.ts'
+import { RingPairs } from './ring-pairs.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkEnd } from './sink.ts'
 import type { ShipStatus } from './status.ts'
@@ -30,6 +32,10 @@ const LIVE_NAP_MS = 4
  * resting part. While none gather, a nap of this length would delay the next batch's first pair, and with it the whole batch.
  */
 const GATHER_MS = 10
+/** Where so much arrives within FULL_MS, batches are sent because they are full: the nap ends when about so much has arrived. */
+const FULL_BYTES = 1024 * 1024
+const FULL_MS = 30
+const FULL_NAP_MS = 20
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
@@ -64,6 +70,8 @@ export type ShipperResult = { failure: string | null }
 export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue: PairQueue
+  /** One per ring. */
+  readonly #ringPairs: readonly RingPairs[]
   readonly #cpuTime: CpuTimeRecorder
   readonly #dropLog: DropLog
   /** Whether pairs are no longer shipped: those that still arrive are counted as dropped. */
@@ -79,10 +87,13 @@ export class Shipper {
   #paused = false
   #settled = 0
   #progressMs = 0
+  /** When the last nap after pairs began. */
+  #nappedMs = 0
 
   constructor(parts: ShipperParts) {
     this.#parts = parts
     this.#queue = parts.queue
+    this.#ringPairs = parts.rings.map((ring) => new RingPairs(ring, parts.ledger.readCell))
     this.#cpuTime = new CpuTimeRecorder(parts.control)
     this.#dropLog = new DropLog(parts.log)
   }
@@ -143,19 +154,37 @@ export class Shipper {
   }
 
   #readRings(nowMs: number): number {
-    const { rings, sink, tap, bufferBytes, ledger } = this.#parts
-    const viewer = tap?.hasReaders === true ? tap : null
+    const { rings, sink, bufferBytes } = this.#parts
     let bytesRead = 0
     this.#paused = false
-    for (const ring of rings) {
+    for (let slot = 0; slot < rings.length; slot += 1) {
       const full = this.#queue.byteCount + sink.byteCount >= bufferBytes
       this.#paused = full && this.#waits && !sink.down && !this.#discarding
       if (this.#paused) break
-      const before = this.#queue.pairs
-      bytesRead += this.#queue.read(ring, MAX_READ_BYTES, nowMs, viewer)
-      ledger.read(this.#queue.pairs - before)
+      bytesRead += this.#readRing(slot, nowMs)
     }
     return bytesRead
+  }
+
+  /** Pairs go from the ring to the sink while the queue is empty and the sink takes them, otherwise into the queue. */
+  #readRing(slot: number, nowMs: number): number {
+    const { rings, tap, ledger } = this.#parts
+    const viewer = tap?.hasReaders === true ? tap : null
+    const taken = viewer === null && !this.#discarding && this.#queue.pairs === 0 ? this.#takeFrom(slot, nowMs) : 0
+    if (taken >= MAX_READ_BYTES) return taken
+    const before = this.#queue.pairs
+    const read = this.#queue.read(rings[slot], MAX_READ_BYTES - taken, nowMs, viewer)
+    ledger.read(this.#queue.pairs - before)
+    return taken + read
+  }
+
+  #takeFrom(slot: number, nowMs: number): number {
+    const { sink } = this.#parts
+    if (sink.take === undefined) return 0
+    const pairs = this.#ringPairs[slot]
+    pairs.begin(MAX_READ_BYTES, nowMs)
+    sink.take(pairs, nowMs)
+    return pairs.end()
   }
 
   #pumpSink(nowMs: number): void {
@@ -237,14 +266,21 @@ export class Shipper {
     const isLive = !this.#waits
     if (bytesRead >= BUSY_BYTES && !(isLive && this.#empty)) return new Promise((resolve) => setImmediate(resolve))
     if (bytesRead > 0) {
-      const dueMs = Math.max(NAP_MS, sink.nextDueMs - nowMs)
-      const liveNapMs = dueMs <= GATHER_MS ? dueMs : LIVE_NAP_MS
-      const napMs = isLive ? liveNapMs : NAP_MS
+      const napMs = isLive ? this.#liveNapMs(bytesRead, nowMs) : NAP_MS
       return new Promise((resolve) => setTimeout(resolve, napMs))
     }
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
     const { command } = control
     await bell.waitAsync(sleepMs, () => control.command !== command || this.#hasNews())
+  }
+
+  #liveNapMs(bytesRead: number, nowMs: number): number {
+    const sinceMs = nowMs - this.#nappedMs
+    this.#nappedMs = nowMs
+    const fullMs = Math.round((FULL_BYTES * sinceMs) / bytesRead)
+    if (fullMs <= FULL_MS) return Math.max(LIVE_NAP_MS, Math.min(fullMs, FULL_NAP_MS))
+    const dueMs = Math.max(NAP_MS, this.#parts.sink.nextDueMs - nowMs)
+    return dueMs <= GATHER_MS ? dueMs : LIVE_NAP_MS
   }
 
   #hasNews(): boolean {

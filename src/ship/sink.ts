@@ -4,6 +4,7 @@
  */
 import type { ShipLedger } from '../ledger/ship-ledger.ts'
 import type { PairQueue } from './pair-queue.ts'
+import type { PairSource } from './ring-pairs.ts'
 
 /** Why a sink accepts no more pairs. */
 export type SinkEnd =
@@ -33,6 +34,11 @@ export interface Sink {
   readonly nextDueMs: number
   /** Removes pairs from the queue's front and sends them, as far as the output and the context's `limit` permit. */
   pump(queue: PairQueue, nowMs: number): void
+  /**
+   * Takes pairs directly from a ring, as far as the output and the context's `limit` permit; the rest go through the queue. Called
+   * only while the queue is empty, and `pump` follows. Absent: every pair goes through the queue.
+   */
+  take?(pairs: PairSource, nowMs: number): void
   /** No more pairs will arrive: sends pairs without waiting for fuller batches. */
   flush(nowMs: number): void
   /** Drops held pairs older than `maxAgeMs`, oldest first, except those in flight. @returns how many */

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { allocateRing, FULL, RingConsumer, RingLevel, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
-import { align8, COMMITTED_WORD, HEAD_WORD, TAIL_WORD } from '../../src/ring/layout.ts'
+import { align8, COMMITTED_WORD, HEAD_WORD, TAIL_WORD, TAKEN_WORD } from '../../src/ring/layout.ts'
 import { produce, Verifier } from './records.ts'
 
 const CAPACITY = 4096
@@ -20,6 +20,7 @@ function ends(
   control[TAIL_WORD] = position
   control[COMMITTED_WORD] = position
   control[HEAD_WORD] = position
+  control[TAKEN_WORD] = position
   const bell = new Doorbell(Doorbell.allocate())
   return [new RingProducer(shared, bell, restingBytes), new RingConsumer(shared, null), shared]
 }
@@ -153,6 +154,20 @@ test('ByteRing: a new producer or consumer continues where the last one stopped'
   assert.equal(resumed.used, 64)
 })
 
+test('ByteRing: a record that was taken stays in its place until it is released, and is not read again', () => {
+  const [producer, consumer, shared] = ends()
+  for (let number = 0; number < 3; number++) produce(producer, number, 64)
+  producer.flush()
+  const counts = new Float64Array(1)
+  const verifier = new Verifier(consumer, 64, () => 64)
+  assert.ok(verifier.takeOne(counts, 0) && verifier.takeOne(counts, 0))
+  assert.deepEqual([producer.used, consumer.used, counts[0]], [3 * 64, 64, 2])
+  const resumed = new RingConsumer(shared, null)
+  assert.equal(resumed.words[(resumed.next() >> 2) + 1], 2)
+  resumed.releaseTaken()
+  assert.equal(producer.used, 64)
+})
+
 test('ByteRing: a new producer continues after records that were committed but not published', () => {
   const shared = allocateRing(CAPACITY)
   const bell = new Doorbell(Doorbell.allocate())
@@ -176,6 +191,8 @@ test('ByteRing: model: any sequence of operations and of threads at both ends de
     fc.integer({ min: 16, max: CAPACITY / 2 }).map((length) => ({ length })),
     fc.constant('publish' as const),
     fc.constant('take' as const),
+    fc.integer({ min: 1, max: 8 }).map((records) => ({ records })),
+    fc.constant('release taken' as const),
     fc.constant('replace producer' as const),
     fc.constant('replace consumer' as const),
   )
@@ -188,6 +205,7 @@ test('ByteRing: model: any sequence of operations and of threads at both ends de
       let published = 0
       const lengthOf = (number: number): number => lengths[number]
       let verifier = new Verifier(consumer, CAPACITY, lengthOf)
+      const counts = new Float64Array(2)
       for (const what of turns) {
         if (what === 'publish') {
           producer.flush()
@@ -195,6 +213,12 @@ test('ByteRing: model: any sequence of operations and of threads at both ends de
         } else if (what === 'take') {
           while (verifier.take());
           assert.ok(verifier.number >= published)
+        } else if (what === 'release taken') consumer.releaseTaken()
+        else if (typeof what === 'object' && 'records' in what) {
+          const [before, countedBefore] = [verifier.number, counts[1]]
+          for (let left = what.records; left > 0 && verifier.takeOne(counts, 1); left -= 1);
+          assert.ok(verifier.number >= Math.min(published, before + what.records))
+          assert.equal(counts[1] - countedBefore, verifier.number - before)
         } else if (what === 'replace producer') {
           // Its last claim is never committed.
           producer.tryClaim(64)
@@ -209,6 +233,8 @@ test('ByteRing: model: any sequence of operations and of threads at both ends de
       }
       producer.close()
       while (verifier.take());
+      consumer.releaseTaken()
+      assert.equal(producer.used, 0)
       assert.equal(verifier.number, lengths.length)
       assert.ok(consumer.finished)
     }),

@@ -1,6 +1,6 @@
 /** Records whose bytes are generated from a seed, and a verifier for the other end of a ring. */
 import type { RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
-import { FULL } from '../../src/ring/byte-ring.ts'
+import { EMPTY, FULL } from '../../src/ring/byte-ring.ts'
 
 /** xorshift32: small, and the same on both threads. */
 export class Random {
@@ -65,6 +65,22 @@ export class Verifier {
     }
     if (used === 0) return false
     this.#consumer.release(used)
+    return true
+  }
+
+  /**
+   * Takes one record where it is in the ring, without releasing it.
+   *
+   * @param counts,index where the ring counts it @returns as `take`
+   */
+  takeOne(counts: Float64Array, index: number): boolean {
+    const at = this.#consumer.next()
+    if (at === EMPTY) return false
+    const { bytes, words } = this.#consumer
+    const length = words[at >> 2]
+    this.#block.set(bytes.subarray(at, at + length))
+    this.#consumer.take(counts, index)
+    this.#check(0, length)
     return true
   }
 

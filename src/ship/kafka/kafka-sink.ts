@@ -1,5 +1,5 @@
 /**
- * Sends pairs to a Kafka topic. While a broker is reachable, pairs from the queue are encoded into one record batch per
+ * Sends pairs to a Kafka topic. While a broker is reachable, pairs are encoded from the rings or the queue into one record batch per
  * partition. Each partition has at most one batch in flight; the ready batches of one broker share a request.
  *
  * Delivery is at least once: a batch without a response is sent again. Every failure is retried until the buffer's
@@ -16,6 +16,7 @@ import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 import type { BatchStore } from '../left-pairs.ts'
 import type { PairQueue } from '../pair-queue.ts'
+import type { PairSource } from '../ring-pairs.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
 import { Batcher, type Partition } from './batcher.ts'
@@ -121,9 +122,13 @@ export class KafkaSink implements Sink {
 
   pump(queue: PairQueue, nowMs: number): void {
     this.#cluster.refreshIfDue(nowMs)
-    const more = this.#batcher.partitions.length > 0 && !this.down && this.#encodeFrom(queue, nowMs)
+    const more = this.take(queue, nowMs)
     this.#dispatch(nowMs)
     if (more) this.#nextDueMs = nowMs
+  }
+
+  take(pairs: PairSource, nowMs: number): boolean {
+    return this.#batcher.partitions.length > 0 && !this.down && this.#encodeFrom(pairs, nowMs)
   }
 
   flush(nowMs: number): void {
@@ -148,17 +153,15 @@ export class KafkaSink implements Sink {
     return Promise.resolve()
   }
 
-  /** Encodes pairs of the queue. @returns whether this call reached its limit and more could be encoded */
-  #encodeFrom(queue: PairQueue, nowMs: number): boolean {
+  /** Encodes pairs. @returns whether this call reached its limit and more could be encoded */
+  #encodeFrom(pairs: PairSource, nowMs: number): boolean {
     const { ledger, limit } = this.#context
     const { sendable } = this.#batcher.encoded(this.#isStalled)
     const window = this.#spec.bufferBytes / ENCODED_SHARE - sendable
     let room = Math.min(MAX_ENCODE_BYTES, window)
-    while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
-      // Removed before it is encoded: a pair whose encoding ends this thread must not end the next one, too.
-      queue.pop()
-      queue.settle()
-      const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
+    while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && pairs.front()) {
+      pairs.take()
+      const added = this.#encoder.add(pairs, nowMs, this.#maxBatchBytes)
       if (typeof added === 'number') {
         room -= added
         continue

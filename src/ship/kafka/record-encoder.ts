@@ -1,8 +1,8 @@
-/** Encodes pairs as records: value, key, headers, partition. Allocates no object per pair between queue and batch. */
+/** Encodes pairs as records: value, key, headers, partition. Allocates no object per pair between source and batch. */
 
 import { BATCH_HEADER_BYTES } from '../../kafka/record-batch.ts'
 import { type EncodeValue, type ValueFormat, valueEncoder } from '../../pair/encode-value.ts'
-import type { PairQueue } from '../pair-queue.ts'
+import type { PairSource } from '../ring-pairs.ts'
 import type { Batcher } from './batcher.ts'
 import { EventHeaders } from './event-headers.ts'
 import { findId, idLength } from './pair-id.ts'
@@ -36,38 +36,38 @@ export class RecordEncoder {
   }
 
   /**
-   * Appends the pair that the queue's fields point to to its partition's batch. The queue does not change.
+   * Appends a pair to its partition's batch. The source does not change.
    *
    * @param maxBatchBytes the largest batch that the topic accepts; a pair that needs more is not appended
    * @returns the record's approximate length in bytes; or why the pair cannot be shipped
    */
-  add(queue: PairQueue, nowMs: number, maxBatchBytes: number): number | Error {
-    const { bytes, start, length } = queue
-    if (this.#encode === null) return this.#append(queue, bytes, start, length, nowMs, maxBatchBytes)
+  add(pair: PairSource, nowMs: number, maxBatchBytes: number): number | Error {
+    const { bytes, start, length } = pair
+    if (this.#encode === null) return this.#append(pair, bytes, start, length, nowMs, maxBatchBytes)
     const value = this.#encode(bytes.subarray(start, start + length))
-    return value instanceof Error ? value : this.#append(queue, value, 0, value.length, nowMs, maxBatchBytes)
+    return value instanceof Error ? value : this.#append(pair, value, 0, value.length, nowMs, maxBatchBytes)
   }
 
   #append(
-    queue: PairQueue,
+    pair: PairSource,
     value: Uint8Array,
     start: number,
     length: number,
     nowMs: number,
     maxBatchBytes: number,
   ): number | Error {
-    const idAt = findId(queue.bytes, queue.start, queue.length)
-    this.#headers.write(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
+    const idAt = findId(pair.bytes, pair.start, pair.length)
+    this.#headers.write(pair.bytes, idAt, idAt === -1 ? 0 : idLength(pair.bytes, idAt), pair.micros)
     const headers = this.#headers.bytes
     const recordBytes = length + headers.length + FRAMING_BYTES
     if (recordBytes + BATCH_HEADER_BYTES - FRAMING_BYTES > maxBatchBytes) {
       return new Error(`its record of ${recordBytes} bytes is larger than the topic’s max.message.bytes`)
     }
-    const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.partitions.length)
-    const arrivedMs = nowMs - (((nowMs | 0) - queue.arrivedMs) | 0)
+    const partition = this.#partitioner.assign(pair.connection, pair.server, this.#batcher.partitions.length)
+    const arrivedMs = nowMs - (((nowMs | 0) - pair.arrivedMs) | 0)
     const batch = this.#batcher.batchFor(partition, recordBytes, arrivedMs)
     batch.append(value, start, length, this.#partitioner.key, headers, this.#wallClock(nowMs), arrivedMs)
-    this.#batcher.added(batch, queue.recordBytes)
+    this.#batcher.added(batch, pair.recordBytes)
     return recordBytes
   }
 

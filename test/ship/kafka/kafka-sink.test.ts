@@ -15,6 +15,7 @@ import { FoldedLog } from '../../../src/log/folded-log.ts'
 import { packPair } from '../../../src/pair/unpack.ts'
 import { KafkaSink } from '../../../src/ship/kafka/kafka-sink.ts'
 import { openStore } from '../../../src/ship/left-pairs.ts'
+import { RingPairs } from '../../../src/ship/ring-pairs.ts'
 import { kafkaSinkSpec } from '../../../src/ship/worker-data.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
 import { PairRing } from '../pair-ring.ts'
@@ -114,8 +115,12 @@ class Rig {
   readonly counters = allocateCounters(SHIP_COUNTERS)
   readonly #store = openStore([], null)
   readonly #ring = new PairRing()
+  readonly #ledger = new ShipLedger(this.counters)
+  readonly #ringPairs = new RingPairs(this.#ring.consumer, this.#ledger.readCell)
   nowMs = 1000
   put = 0
+  /** Pairs that the sink took from the ring; the others went through the queue. */
+  taken = 0
   /** Pairs that the sink or the queue dropped at the request of this rig, which acts as the shipper. */
   dropped = 0
 
@@ -127,7 +132,7 @@ class Rig {
     config.ship = { ...config.ship, batchBytes: BATCH_BYTES, linger: 50 }
     this.sink = new KafkaSink({
       spec: kafkaSinkSpec(config, 'node-1'),
-      context: { ledger: new ShipLedger(this.counters), limit, wake: () => {} },
+      context: { ledger: this.#ledger, limit, wake: () => {} },
       log: new FoldedLog(() => {}, { periodMs: 0 }),
       clock: () => this.nowMs,
       batches: this.#store.batches,
@@ -141,7 +146,13 @@ class Rig {
   /** Adds a pair. Connections alternate, so each has the pairs `n`, `n + CONNECTIONS` …  */
   arrive(): void {
     assert.ok(this.#ring.put(this.put % CONNECTIONS, packPair(makePair(this.put))))
-    while (this.#store.queue.read(this.#ring.consumer, 1, this.nowMs) > 0);
+    const { queue } = this.#store
+    if (queue.pairs === 0) {
+      this.#ringPairs.begin(Infinity, this.nowMs)
+      this.sink.take(this.#ringPairs, this.nowMs)
+      if (this.#ringPairs.end() > 0) this.taken += 1
+    }
+    while (queue.read(this.#ring.consumer, 1, this.nowMs) > 0);
     this.put += 1
   }
 
@@ -167,6 +178,7 @@ class Rig {
     const { counters } = this
     const counted = counters[C.shipped] + counters[C.droppedRejected] + this.dropped
     assert.equal(counted + this.sink.pairs + this.queued, this.put)
+    assert.equal(counters[C.pairsRead], this.taken)
   }
 }
 
