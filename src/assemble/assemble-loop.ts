@@ -16,6 +16,8 @@ import { Mailbox } from '../thread/mailbox.ts'
 import { Assembler, assemblerMemory } from './assembler.ts'
 import type { ProgramMemory } from './host/memory.ts'
 import { useProgram } from './host/program.ts'
+import { PairCountSink } from './pair-count-sink.ts'
+import { PairRingRoom } from './pair-ring-room.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import { PlaceSource, type RecordSource, RingSource } from './record-source.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
@@ -61,7 +63,8 @@ export class AssembleLoop {
     this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     useProgram(task.program)
-    const sink = new PairRingSink(memory, this.#pairs, task.whenFull, bell, this.#control)
+    const room = new PairRingRoom(this.#pairs, task.whenFull, bell, this.#control)
+    const sink = task.onlyCounts ? new PairCountSink(memory, room) : new PairRingSink(memory, room)
     post({ t: 'ready' })
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
     this.#assembler = new Assembler(memory, task.options, task.counters, sink, announced, selector)

@@ -23,6 +23,8 @@ export interface AssembleTask {
   ownBell: SharedArrayBuffer
   pairRing: SharedArrayBuffer
   shipperBell: SharedArrayBuffer
+  /** Whether the output only counts pairs: their records in the ring have no bytes then. */
+  onlyCounts: boolean
   control: SharedArrayBuffer
   counters: Float64Array
   /** When the pair ring is full: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */

@@ -29,6 +29,7 @@ function makeTask(parts: Partial<AssembleTask> = {}): {
     ownBell: Doorbell.allocate(),
     pairRing: allocateRing(4 * 1024 * 1024),
     shipperBell: Doorbell.allocate(),
+    onlyCounts: false,
     control: Control.allocate(),
     counters: allocateCounters(ASSEMBLE_COUNTERS),
     whenFull: 'drop',

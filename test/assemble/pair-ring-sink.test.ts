@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { PairRingRoom } from '../../src/assemble/pair-ring-room.ts'
 import { PairRingSink } from '../../src/assemble/pair-ring-sink.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
@@ -26,7 +27,7 @@ function make(sizes: readonly number[], whenFull: 'wait' | 'drop' = 'drop') {
   const bell = new Doorbell(Doorbell.allocate())
   const control = new Control(Control.allocate())
   const ring = new RingProducer(shared, bell)
-  const sink = new PairRingSink({ bytes, view }, ring, whenFull, bell, control)
+  const sink = new PairRingSink({ bytes, view }, new PairRingRoom(ring, whenFull, bell, control))
   return { sink, ring, control, starts, end, consumer: new RingConsumer(shared, null) }
 }
 

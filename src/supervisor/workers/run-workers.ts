@@ -80,6 +80,7 @@ export class RunWorkers {
       ownBell,
       pairRing: this.#pairRings[slot],
       shipperBell: this.#shipperBell,
+      onlyCounts: plan.sink.kind === 'none' && options.tap === undefined,
       control: this.#assemblerControls[slot],
       counters: ledger.newAssembleBlock(),
       whenFull: plan.whenFull,

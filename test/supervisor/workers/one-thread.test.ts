@@ -193,6 +193,7 @@ class Rig {
         ownBell: this.#bells.assembler,
         pairRing: this.#pairs,
         shipperBell: this.#bells.shipper,
+        onlyCounts: false,
         control: Control.allocate(),
         counters: this.#counters.assemble,
         whenFull: 'wait',

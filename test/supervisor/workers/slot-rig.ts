@@ -48,6 +48,7 @@ export class SlotRig {
       ownBell: this.#bell,
       pairRing: this.#pairRing,
       shipperBell: Doorbell.allocate(),
+      onlyCounts: false,
       control: Control.allocate(),
       counters: this.#counts,
       whenFull: 'wait',
