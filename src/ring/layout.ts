@@ -56,7 +56,7 @@ export const MAX_RECORD_SHARE = 1 / 2
  *     INTERFACE_GONE   20: i32 interface id; its flows end here
  *     TICK             MICROS only: the packet clock advanced without a packet
  *     CLOCK_STEP       MICROS only: by how much the system clock was set. Frames behind it may have been captured before the step
- *     PLACED           16: i32 flow hash              20: i32 interface id
+ *     PLACED           16: i32 secret of the flow hash, which the assembler computes   20: i32 interface id
  *                      24: u32 IP header   28: u32 TCP header   32: u32 end of the IP packet
  *                      36: i32 virtual network
  *

@@ -22,6 +22,7 @@ import {
   tcpOf,
 } from './ring-layout'
 import { advance } from './tcp/flow-lifetime'
+import { takeSecrets } from './tcp/flow-table'
 import { segment } from './tcp/tracker'
 
 /**
@@ -73,6 +74,7 @@ export function consume(at: usize, end: usize): usize {
 function frame(at: usize, isPlaced: bool): void {
   count(C.framesConsumed)
   const id = load<i32>(at, INTERFACE_ID_AT)
+  takeSecrets(isPlaced)
   segment(
     ipOf(at, isPlaced),
     tcpOf(at, isPlaced),

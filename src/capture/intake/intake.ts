@@ -76,6 +76,7 @@ export class Intake implements SheddingSink {
   readonly #load: LoadMeter
   readonly #filter: FrameFilter | null
   readonly #secret: number
+  readonly #isPlaced: boolean
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -95,6 +96,7 @@ export class Intake implements SheddingSink {
     this.#control = options.control
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
+    this.#isPlaced = options.rings.length === 0
     this.#load = new LoadMeter({
       control: options.control,
       rings: options.rings,
@@ -214,7 +216,10 @@ export class Intake implements SheddingSink {
       counters[C.skippedMalformed]++
       return
     }
-    const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
+    // In place there is one assembler, and it computes the hash, once for each connection.
+    const hash = this.#isPlaced
+      ? this.#secret
+      : flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
     if (!this.#load.keeps(hash)) {
       counters[C.droppedShed]++
       return

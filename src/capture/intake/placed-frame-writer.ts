@@ -40,7 +40,7 @@ export class PlacedFrameWriter implements FrameQueue {
     _view: DataView,
     _start: number,
     decoder: PacketDecoder,
-    hash: number,
+    secret: number,
     interfaceId: number,
     counters: Float64Array,
   ): number {
@@ -53,7 +53,7 @@ export class PlacedFrameWriter implements FrameQueue {
     const { words } = place
     words[(at + TAG_AT) >> 2] = PLACED
     place.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
-    words[(at + FLOW_HASH_AT) >> 2] = hash
+    words[(at + FLOW_HASH_AT) >> 2] = secret
     words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
     words[(at + PLACED_IP_AT) >> 2] = ipOffset + shift
     words[(at + PLACED_TCP_AT) >> 2] = decoder.tcpOffset + shift

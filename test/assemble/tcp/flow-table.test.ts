@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { flowHash } from '../../../src/capture/intake/flow-hash.ts'
+import { packet, tcp } from '../../support/frames.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
 import { Random } from '../oracle/random.ts'
 import { TcpProgram } from './tcp-program.ts'
@@ -276,4 +278,35 @@ test('flow table: adds, finds and removes 100,000 flows of any addresses', () =>
     assert.equal(table.flowCount(), flows.size)
   }
   program.recycle()
+})
+
+/** The hash of the flow that is added for a segment. @param given for it: its hash, or the secret */
+function addedHash(bytes: Uint8Array, isSecret: boolean, given: number, domain: number): number {
+  const program = new TcpProgram({}, { flows: CAPACITY, poolBytes: 64 * 1024 })
+  const table = program.exports
+  const tcpAt = program.input + (bytes[0] >> 4 === 4 ? IPV4_BYTES : IPV6_BYTES)
+  program.bytes.set(bytes, program.input)
+  table.takeSecrets(isSecret ? 1 : 0)
+  assert.equal(table.find(program.input, tcpAt, domain, 0, given), NO_FLOW)
+  const hash = table.hashOf(table.addFlow(0))
+  program.recycle()
+  return hash
+}
+
+test('flow table: a connection has the same hash whether its frames come with the hash or with its secret', () => {
+  const byte = fc.nat(255)
+  const port = fc.nat(65_535)
+  for (const length of [4, 16]) {
+    const address = fc.array(byte, { minLength: length, maxLength: length })
+    fc.assert(
+      fc.property(address, address, port, port, fc.integer(), fc.nat(65_535), (a, b, p, q, secret, domain) => {
+        const bytes = packet({ source: a, destination: b, protocol: 6, payload: tcp(p, q) })
+        const version = length === 4 ? 4 : 6
+        const at = version === 4 ? IPV4_BYTES : IPV6_BYTES
+        const hash = flowHash(new DataView(bytes.buffer), version, 0, at, secret)
+        assert.equal(addedHash(bytes, true, secret, domain), addedHash(bytes, false, hash, domain))
+      }),
+      { numRuns: propertyRuns(100) },
+    )
+  }
 })

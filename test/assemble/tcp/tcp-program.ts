@@ -46,6 +46,8 @@ interface Exports {
   foundDirection(): number
   nextInOtherNetwork(after: number): number
   addFlow(interfaceId: number): number
+  takeSecrets(take: number): void
+  hashOf(flow: number): number
   join(flow: number): void
   touch(flow: number): void
   closeFlow(flow: number): void

@@ -18,9 +18,10 @@ const WINDOW = { start: GAP, end: GAP + WINDOW_BYTES }
 const RECORDS = { start: WINDOW.end + GAP, end: WINDOW.end + GAP + PLACED_RECORDS_BYTES }
 const SPARE = { start: RECORDS.end + GAP, end: RECORDS.end + GAP + MAX_FRAME_BYTES }
 
+const SECRET = 0x5eed5eed
 const INFO = { vantage: 'file', mesh: null, domain: 0, vantagePoint: null } as const
 
-type Seen = Pick<RingRecord, 'tag' | 'micros' | 'tcpOffset'> & { bytes: string; hash: number; id: number }
+type Seen = Pick<RingRecord, 'tag' | 'micros' | 'tcpOffset'> & { bytes: string; id: number }
 
 /** An intake whose frames are in place, and what an assembler finds there. */
 class PlaceRig {
@@ -40,6 +41,7 @@ class PlaceRig {
       counters: this.counters,
       whenFull: 'wait',
       bell,
+      secret: SECRET,
       control: new Control(Control.allocate()),
     })
   }
@@ -52,10 +54,10 @@ class PlaceRig {
       const word = (offset: number): number => view.getInt32(at + offset, true)
       const isFrame = word(4) === PLACED
       const start = isFrame ? word(24) : at + 24
+      if (isFrame) assert.equal(word(16), SECRET)
       this.seen.push({
         tag: isFrame ? FRAME : word(4),
         micros: view.getFloat64(at + 8, true),
-        hash: isFrame ? word(16) : 0,
         id: word(20),
         tcpOffset: isFrame ? word(28) - start : 0,
         bytes: Buffer.from(place.bytes.subarray(start, isFrame ? word(32) : start + word(16))).toString('latin1'),
@@ -84,10 +86,9 @@ function read(file: Uint8Array, chunks: readonly number[], intake: Intake, memor
 function throughRing(file: Uint8Array, chunks: readonly number[]): { seen: Seen[]; counters: Float64Array } {
   const rig = new IntakeRig({ capacity: 1 << 24 })
   read(file, chunks, rig.intake)
-  const seen = rig.take().map(({ tag, micros, tcpOffset, word0, word1, packet: bytes }) => ({
+  const seen = rig.take().map(({ tag, micros, tcpOffset, word1, packet: bytes }) => ({
     tag,
     micros,
-    hash: tag === FRAME ? word0 : 0,
     id: word1,
     tcpOffset,
     bytes: Buffer.from(bytes).toString('latin1'),

@@ -42,7 +42,9 @@ class Probe {
   static b3: i32 = 0
   static network: i32 = 0
   static bucket: u32 = 0
+  /** The frame's hash, or the secret to compute it with. */
   static hash: i32 = 0
+  static hashIsSecret: bool = false
   static direction: Direction = 0
 }
 
@@ -88,13 +90,13 @@ export function foundDirection(): Direction {
  *
  * @param domain network namespace that the frame was captured in, a uint16
  * @param network virtual network of the packet
- * @param hash the frame's symmetric flow hash, which does not depend on the network
+ * @param hash the frame's symmetric flow hash, which does not depend on the network; or its secret (`takeSecrets`)
  * @returns the flow, or null; `addFlow` then adds it. Sets `foundDirection` either way.
  */
 export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32): Flow | null {
   readKey(ip, tcp, domain)
   Probe.network = network
-  Probe.hash = mix(hash, domain)
+  Probe.hash = hash
   let flow = firstOfBucket()
   while (flow !== null) {
     Table.visits++
@@ -102,6 +104,14 @@ export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32
     flow = flow.chain
   }
   return null
+}
+
+/**
+ * Sets whether the hashes of the following frames are the secret of the hash instead. Then it is computed for a connection's first frame
+ * only: for each frame it would be a fourth of what the capture stage does with one in place (bench/README.md).
+ */
+export function takeSecrets(take: bool): void {
+  Probe.hashIsSecret = take
 }
 
 /** The first flow of the bucket of the segment at `ip` and `tcp`, or 0: most often the one that `find` will return. */
@@ -150,7 +160,8 @@ export function addFlow(interfaceId: i32): Flow {
   const bucket = bucketAt(Probe.bucket)
   flow.chain = changetype<Flow | null>(load<usize>(bucket))
   store<usize>(bucket, changetype<usize>(flow))
-  flow.hash = Probe.hash
+  const hash = Probe.hashIsSecret ? connectionHash(Probe.hash) : Probe.hash
+  flow.hash = mixDomain(hash, Probe.tag >> 1)
   begin(flow, interfaceId)
   return flow
 }
@@ -358,8 +369,28 @@ function wordAt(at: usize): i32 {
   return bswap<i32>(load<i32>(at))
 }
 
+/** The hash of the segment's ends as the capture stage computes it (capture/intake/flow-hash.ts), which has a test that compares both. */
+function connectionHash(secret: i32): i32 {
+  let a = mix(Probe.addressA ^ secret)
+  let b = mix(Probe.addressB ^ secret)
+  if ((Probe.tag & 1) !== 0) {
+    a = mix(mix(mix(a ^ Probe.a1) ^ Probe.a2) ^ Probe.a3)
+    b = mix(mix(mix(b ^ Probe.b1) ^ Probe.b2) ^ Probe.b3)
+  }
+  a = mix(a ^ ((<i32>(<u32>Probe.ports >> 16) + 1) * <i32>0x9e3779b1))
+  b = mix(b ^ (((Probe.ports & 0xffff) + 1) * <i32>0x9e3779b1))
+  return mix((a + b) ^ secret)
+}
+
+/** MurmurHash3's finaliser (public domain, A. Appleby). */
+function mix(value: i32): i32 {
+  let h = (value ^ <i32>(<u32>value >> 16)) * <i32>0x85ebca6b
+  h = (h ^ <i32>(<u32>h >> 13)) * <i32>0xc2b2ae35
+  return h ^ <i32>(<u32>h >> 16)
+}
+
 /** The high bits of the steering hash chose this assembler; the domain separates equal tuples of two namespaces. */
-function mix(hash: i32, domain: i32): i32 {
+function mixDomain(hash: i32, domain: i32): i32 {
   const mixed = (hash ^ (domain * <i32>0x9e3779b1)) * <i32>0x85ebca6b
   return mixed ^ <i32>(<u32>mixed >> 15)
 }

@@ -45,7 +45,7 @@ const YOUNG_SEGMENTS: i32 = 32
  * Processes one segment.
  *
  * @param ip, tcp addresses of its headers; @param end end of the IP packet
- * @param domain network namespace; @param network virtual network in it; @param hash symmetric flow hash
+ * @param domain network namespace; @param network virtual network in it; @param hash symmetric flow hash, or its secret, as for `find`
  * @param mark the record's word MARK_AT (src/ring/layout.ts)
  */
 export function segment(

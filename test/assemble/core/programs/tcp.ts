@@ -34,6 +34,7 @@ import {
   portOf,
   removeFlow,
   tableIsFull,
+  takeSecrets,
   touch,
 } from '../../../../src/assemble/core/tcp/flow-table'
 import {
@@ -105,6 +106,7 @@ export {
   segment,
   streamOf,
   tableIsFull,
+  takeSecrets,
   touch,
   usedBytes,
 }
@@ -209,6 +211,10 @@ export function setClock(micros: f64): void {
 /** The next open flow of the list after this one, in the order of `oldestOpen`. */
 export function newerOf(flow: Flow): Flow | null {
   return flow.newer
+}
+
+export function hashOf(flow: Flow): i32 {
+  return flow.hash
 }
 
 /** A flow outside of the table. */
