@@ -29,6 +29,9 @@ for (const [from, source] of Object.entries(memories)) {
           const expected = Buffer.alloc(SIZE, 0xee)
           expected.set(bytes.subarray(start, start + length), at)
           assert.ok(expected.equals(into), `${length} bytes from ${start} to ${at}`)
+          const again = target().fill(0xee)
+          copyBytes(bytes.subarray(start, start + length), 0, length, again, at)
+          assert.ok(expected.equals(again), `${length} bytes, all of a source, to ${at}`)
         }
       }
     })

@@ -20,6 +20,13 @@ const AGE_SHARE = 16
  * kernel ring, and waiting for the next burst fills a batch little.
  */
 const QUIET_SHARE = 5
+/** Pairs that arrive within this share of the linger time after each other belong to one burst; those that go on for longer, to none. */
+const BURST_SHARE = 10
+/**
+ * Where no pair had arrived for more than this share of the linger time before a burst, batches are sent at the burst's end: the
+ * next one will come too late to be waited for.
+ */
+const RARE_SHARE = 2
 /**
  * An open batch joins the request of another one from this share of its bytes or of its linger time on: a request costs
  * more CPU than a batch, and partitions fill alike.
@@ -66,6 +73,9 @@ export class Batcher {
   #order = 0
   /** When the newest pair of all batches arrived. */
   #newestMs = -Infinity
+  /** When the latest burst of pairs began, and how long none had arrived before it; 0: not known, or pairs arrive without pause. */
+  #burstMs = -Infinity
+  #pauseMs = 0
   #pool: RecordBatch[] = []
   #poolBytes = 0
 
@@ -128,7 +138,7 @@ export class Batcher {
     this.pairs += 1
     this.byteCount += heldBytes
     batch.heldBytes += heldBytes
-    this.#newestMs = Math.max(this.#newestMs, batch.newestMs)
+    if (batch.newestMs > this.#newestMs) this.#noteArrival(batch.newestMs)
   }
 
   /**
@@ -262,6 +272,16 @@ export class Batcher {
     return this.#unassigned.sealed.length === 0 ? this.#partitions : [...this.#partitions, this.#unassigned]
   }
 
+  #noteArrival(arrivedMs: number): void {
+    const pauseMs = arrivedMs - this.#newestMs
+    const longestMs = this.#options.lingerMs / BURST_SHARE
+    this.#newestMs = arrivedMs
+    if (pauseMs > longestMs) {
+      this.#burstMs = arrivedMs
+      this.#pauseMs = pauseMs === Infinity ? 0 : pauseMs
+    } else if (arrivedMs - this.#burstMs > longestMs) this.#pauseMs = 0
+  }
+
   #isFull(batch: RecordBatch, recordBytes: number, arrivedMs: number): boolean {
     if (batch.count === 0) return false
     if (batch.size + recordBytes > this.batchBytes) return true
@@ -271,8 +291,9 @@ export class Batcher {
   #dueMs(batch: RecordBatch): number {
     if (this.flushing || batch.size >= this.batchBytes) return -Infinity
     const { lingerMs } = this.#options
+    const quietMs = Math.ceil(lingerMs / (this.#pauseMs * RARE_SHARE > lingerMs ? BURST_SHARE : QUIET_SHARE))
     // The newest pair of all partitions decides, so that their batches share a request.
-    return Math.min(batch.oldestMs + lingerMs, this.#newestMs + Math.ceil(lingerMs / QUIET_SHARE))
+    return Math.min(batch.oldestMs + lingerMs, this.#newestMs + quietMs)
   }
 
   #isDue(batch: RecordBatch, nowMs: number, joins: boolean): boolean {

@@ -67,6 +67,23 @@ test('batcher: a batch is due once no pair has arrived for a while, when it is f
   assert.equal(batcher.next(partition, 300)?.count, 1)
 })
 
+test('batcher: a batch is due sooner after a burst before which nothing had arrived for long, unless pairs go on arriving', () => {
+  const batcher = makeBatcher()
+  const dueAfter = (...times: number[]): number => {
+    for (const nowMs of times) add(batcher, 0, nowMs, nowMs)
+    const dueMs = batcher.nextDueMs()
+    batcher.next(batcher.partitions[0], dueMs)
+    batcher.done(batcher.partitions[0], cell())
+    return dueMs - times[times.length - 1]
+  }
+  assert.equal(dueAfter(100), 10, 'no burst before it is known')
+  assert.equal(dueAfter(125), 10)
+  assert.equal(dueAfter(151), 5)
+  assert.equal(dueAfter(200, 202, 205), 5)
+  assert.equal(dueAfter(300, 304, 308), 10)
+  assert.equal(dueAfter(320), 10)
+})
+
 test('batcher: a batch is due after the linger time even if pairs keep arriving', () => {
   const batcher = makeBatcher()
   for (let nowMs = 100; nowMs < 150; nowMs += 5) {
