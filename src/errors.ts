@@ -129,10 +129,14 @@ export const lacksPrivilege = (error: unknown): boolean =>
 
 /** Converts anything thrown to a failure: EXIT_RUNTIME unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
-  const known = descriptorError(error) ?? addressSpaceError(error) ?? (error instanceof InterceptorError ? error : null)
+  const known = limitError(error) ?? (error instanceof InterceptorError ? error : null)
   if (known === null) return { message: errorText(error), exitCode: EXIT_RUNTIME, hint: null }
   return { message: known.message, exitCode: known.exitCode, hint: known.hint }
 }
+
+/** An error for the user where a thrown one means that a limit of this process is reached; null: it means something else. */
+export const limitError = (error: unknown): InterceptorError | null =>
+  descriptorError(error) ?? addressSpaceError(error) ?? threadError(error)
 
 /**
  * An error for the user where a thrown one, or one that caused it, means that file descriptors are exhausted; null: it
@@ -155,6 +159,15 @@ function addressSpaceError(error: unknown): InterceptorError | null {
   if (!(error instanceof RangeError) || error.message !== NO_ADDRESS_SPACE) return null
   return runtimeError('this process may not reserve enough address space for WebAssembly', {
     hint: 'Lift its limit of virtual memory (`ulimit -v unlimited`); a cgroup limits the memory that is used.',
+    cause: error,
+  })
+}
+
+/** Node.js gives the reason, mostly EAGAIN, only in its text. */
+function threadError(error: unknown): InterceptorError | null {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') return null
+  return runtimeError('this process may not start more threads', {
+    hint: "Raise the limit of its user's processes (`ulimit -u`) or of its container's (pids.max): it needs about 20, and more with many CPUs.",
     cause: error,
   })
 }

@@ -1,7 +1,7 @@
 /** Starts the program, apart from what ends the process (main.ts). */
 import './thread/no-inspector.ts'
 import { writeError, writeOutput } from './cli/terminal.ts'
-import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
+import { EXIT_DONE, EXIT_RUNTIME, InterceptorError, limitError } from './errors.ts'
 import { VERSION } from './version.ts'
 
 /** Runs a command. @param args of the command line @returns the exit code */
@@ -16,7 +16,7 @@ export async function launch(args: readonly string[]): Promise<number> {
     const { runCommandLine } = await import('./cli/program.ts')
     return await runCommandLine(args)
   } catch (error) {
-    const failure = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
+    const failure = limitError(error) ?? (error instanceof InterceptorError ? error : null)
     if (failure === null) throw error
     writeError(`interceptor: ${failure.message}\n${failure.hint === null ? '' : `${failure.hint}\n`}`)
     return EXIT_RUNTIME

@@ -1,7 +1,7 @@
 /** The command line: commands, help and error reports. Loads nothing heavy until a command runs. */
 import { Command, CommanderError } from 'commander'
 import { nearest } from '../config/nearest.ts'
-import { descriptorError, EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError } from '../errors.ts'
+import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError, limitError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { agentCommand } from './agent.ts'
 import { captureCommand } from './capture.ts'
@@ -91,7 +91,7 @@ const isVerbose = (word: string): boolean => word === '--verbose' || /^-[a-z]*v[
 
 /** Prints an error and its hint; the stack too with -v. An unexpected error asks for a rerun with -v. */
 function reportError(thrown: unknown, verbose: boolean): number {
-  const error = descriptorError(thrown) ?? thrown
+  const error = limitError(thrown) ?? thrown
   const expected = error instanceof InterceptorError
   writeError(`interceptor: ${errorText(error)}\n`)
   if (expected && error.hint !== null) writeError(`${error.hint}\n`)

@@ -46,6 +46,47 @@ async function lacksDescriptors(command: readonly string[], limit: number, named
   return true
 }
 
+/** A user without other processes; with these capabilities it may enter any folder, and capture. */
+const ALONE = ['setpriv', '--reuid=64213', '--regid=64213', '--clear-groups'].concat(
+  ['inh-caps', 'ambient-caps'].map((set) => `--${set}=+dac_override,+net_raw`),
+  '--bounding-set=-all,+dac_override,+net_raw',
+)
+/** With fewer threads Node.js does not start. */
+const LEAST_THREADS = 8
+/** More than two CPUs need, however many there are. */
+const MOST_THREADS = 40
+
+test('few threads: commands name the limit until there are enough', {
+  skip: needs('linux', 'root', 'setpriv'),
+}, async () => {
+  for (const command of [
+    ['read', '-'],
+    ['capture', '-i', 'lo', '-o', 'none', '--set', 'assemble.workers=1'],
+  ]) {
+    let named = 0
+    for (let limit = LEAST_THREADS; ; limit++) {
+      assert.ok(limit < MOST_THREADS, `${command[0]} does not work with ${limit} threads`)
+      const child = start(command, { under: [...ALONE, 'prlimit', `--nproc=${limit}`] })
+      child.stdin?.end()
+      // Before a thread fails, the capture is announced.
+      child.stderr?.on('data', (chunk: Buffer) => /connections? seen/.test(String(chunk)) && child.kill('SIGKILL'))
+      const { code, signal, stderr } = await finish(child)
+      const where = `${command[0]} with ${limit} threads, exit code ${code}, signal ${signal}:\n${stderr}`
+      if (signal === 'SIGKILL' || WORKED.includes(code)) break
+      if (signal === 'SIGABRT') continue
+      assert.match(
+        stderr,
+        /^interceptor: this process may not start more threads\nRaise .*ulimit -u.*pids\.max/m,
+        where,
+      )
+      assert.doesNotMatch(stderr, /restarted|^ {4}at /m, where)
+      assert.equal(code, EXIT_RUNTIME, where)
+      named += 1
+    }
+    assert.notEqual(named, 0, `${command[0]} has not named the limit`)
+  }
+})
+
 /** Whether Node.js ended before a module of this program ran, or could not start a thread and aborted. */
 const diedInNode = (code: number | null, signal: string | null, stderr: string): boolean =>
   signal !== null ||

@@ -12,6 +12,7 @@
  * does not help: while draining, or at the very beginning.
  */
 import { withResolvers } from '../../async/with-resolvers.ts'
+import { failureOf } from '../../errors.ts'
 import type { ThreadObservation, WorkerState } from '../../ledger/observation.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../thread/control.ts'
@@ -155,7 +156,7 @@ export class WorkerSlot {
   }
 
   #launch(): void {
-    const run = this.#spec.launch()
+    const run = this.#start()
     this.#run = run
     this.#state = 'starting'
     this.#readySinceMs = null
@@ -163,6 +164,17 @@ export class WorkerSlot {
     this.#heartbeat.reset(this.#now())
     void run.ready.then(() => this.#onReady(run))
     void run.ended.then((end) => this.#onEnd(run, end))
+  }
+
+  /** A thread that cannot be created, because a limit is reached, has crashed. */
+  #start(): WorkerRun {
+    try {
+      return this.#spec.launch()
+    } catch (error) {
+      const { message, hint } = failureOf(error)
+      const ended = Promise.resolve({ how: 'crashed', message, hint } as const)
+      return { ready: new Promise(() => {}), ended, post: () => {}, terminate: () => {} }
+    }
   }
 
   #onReady(run: WorkerRun): void {

@@ -21,6 +21,8 @@ class Rig {
   readonly runs: FakeRun[] = []
   readonly lines: string[] = []
   crashes = 0
+  /** Threads that cannot be created. */
+  refused = 0
   wakes = 0
   ended: WorkerEnd | null = null
   readonly slot: WorkerSlot
@@ -38,6 +40,10 @@ class Rig {
         this.wakes += 1
       },
       launch: () => {
+        if (this.refused > 0) {
+          this.refused -= 1
+          throw new Error('no thread')
+        }
         this.runs.push(new FakeRun())
         return this.run
       },
@@ -137,6 +143,16 @@ test('worker slot: delays grow while the worker crashes at once, and start over 
   const before = rig.runs.length
   await rig.pass(100, false)
   assert.equal(rig.runs.length, before + 1)
+})
+
+test('worker slot: a thread that cannot be created has crashed, and is created later', async () => {
+  const rig = new Rig()
+  await rig.startReady()
+  rig.refused = 2
+  await rig.run.crash()
+  await rig.pass(2000, false)
+  assert.deepEqual([rig.refused, rig.runs.length, rig.ended], [0, 2, null])
+  assert.match(rig.lines.join(), /failed and is restarted/)
 })
 
 test('worker slot: a worker that sends no heartbeat is replaced within 3 s', async () => {
