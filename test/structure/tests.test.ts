@@ -18,7 +18,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   deploy: 'the chart, the manifests and the image of deploy/',
   docs: 'README.md and docs/: commands, outputs, links, figures',
   e2e: 'the whole program, against networks, Kafka and an API server',
-  faults: 'what takes too long for npm test: floods in little memory, brokers that change roles',
+  faults: 'what takes too long for npm test: floods in little memory, brokers that change roles or are killed',
   golden: 'recorded captures, against what the servers logged',
   support: 'what the tests share',
   structure: 'rules about the sources',

@@ -110,6 +110,26 @@ describe('one thread: selection', () => {
     )
   })
 
+  test('an assembler that fails while the capture stage waits for room is replaced, and the file is read to its end', async (t) => {
+    const { pass } = AssembleLoop.prototype
+    let thrown = 0
+    t.mock.method(AssembleLoop.prototype, 'pass', function (this: AssembleLoop) {
+      if (thrown === 0 && /FramePlace\.settle/.test(new Error().stack ?? '')) {
+        thrown += 1
+        throw new Error('thrown by the test')
+      }
+      return pass.call(this)
+    })
+    const path = captureFile('failing.pcap.gz', 100, gzipSync)
+    const { ledger, failure } = await startPipeline(optionsOf(path)).done
+    assert.equal(thrown, 1)
+    assertLaws(ledger)
+    assert.match(failure?.message ?? '', /pairs may be missing/)
+    assert.equal(count(ledger, 'frames.seen'), count((await run(t, optionsOf(path))).outcome.ledger, 'frames.seen'))
+    assert.ok(count(ledger, 'frames.lost.crash') > 0)
+    assert.ok(count(ledger, 'pairs.shipped') > 0)
+  })
+
   test('the main thread obeys a stop while it reads', async () => {
     const path = captureFile('stopped.pcap', 400)
     const whole = await startPipeline(optionsOf(path)).done
