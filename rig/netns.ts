@@ -1,10 +1,15 @@
 /** Network namespaces and veth pairs for tests. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { atExit } from './at-exit.ts'
 import { killAtExit } from './process-tree.ts'
 
+/** Where iproute2 keeps the names. */
+const NAMES = '/run/netns'
+
 let made = 0
+/** Prefixes of which nothing abandoned is left. */
+const tidy = new Set<string>()
 
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -21,9 +26,11 @@ export class Namespace {
 
   /**
    * Creates a namespace with `lo` up. The caller deletes it (`t.after(() => ns.delete())`); it is deleted at the exit
-   * of this process at the latest.
+   * of this process at the latest, or, if that is killed, by the next one that creates any with the prefix.
    */
   static create(prefix = 'itl'): Namespace {
+    if (!tidy.has(prefix)) deleteAbandoned(prefix)
+    tidy.add(prefix)
     made += 1
     const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
     namespace.ip('link', 'set', 'lo', 'up')
@@ -54,7 +61,7 @@ export class Namespace {
 
   /** Path for setns. */
   get path(): string {
-    return `/run/netns/${this.name}`
+    return `${NAMES}/${this.name}`
   }
 
   /** The inode that identifies the namespace. */
@@ -93,3 +100,19 @@ export class Namespace {
     run('ip', 'netns', 'delete', this.name)
   }
 }
+
+/** Deletes the namespaces of processes that have ended. */
+function deleteAbandoned(prefix: string): void {
+  if (!existsSync(NAMES)) return
+  for (const name of readdirSync(NAMES)) {
+    const [, owner] = new RegExp(`^${prefix}-(\\d+)-\\d+$`).exec(name) ?? []
+    if (owner === undefined || isRunning(Number(owner))) continue
+    try {
+      run('ip', 'netns', 'delete', name)
+    } catch {
+      // Another process has just deleted it.
+    }
+  }
+}
+
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`)

@@ -106,7 +106,8 @@ suite('kafka: a broker that ends or stops without a word', { skip: needsKafka() 
           reject,
         )
       })
-    const to = ['--brokers', broker.plaintext, '--topic', 'paused', '--set', 'kafka.createTopic=true']
+    await broker.createTopic('paused')
+    const to = ['--brokers', broker.plaintext, '--topic', 'paused']
     const child = start(
       ['capture', '-i', 'lo', '--source', 'af-packet', ...to, '--summary', summary, 'tcp', 'port', String(port)],
       {
@@ -125,17 +126,7 @@ suite('kafka: a broker that ends or stops without a word', { skip: needsKafka() 
     t.after(() => {
       going = false
     })
-    await until(
-      'the first pair arrives',
-      () => {
-        try {
-          return readTopic(broker, 'paused').length > 0
-        } catch {
-          return false
-        }
-      },
-      RECOVERY_MS,
-    )
+    await until('the first pair arrives', () => readTopic(broker, 'paused').length > 0, RECOVERY_MS)
     child.kill('SIGSTOP')
     const before = asked
     await sleep(STOPPED_MS)
