@@ -31,6 +31,8 @@ import { failureOfWorker, type WorkerEnd } from './workers/worker-thread.ts'
 const CHECK_MS = 50
 /** Interval of the same in live capture, which is idle most of the time. */
 const LIVE_CHECK_MS = 500
+/** A live run that was not checked for this long had no CPU: interfaces dropped frames meanwhile, or connections to Kafka ended. */
+const PAUSE_MS = 5_000
 /** By then start-up is over and its memory can be returned. */
 const STARTED_MS = 5_000
 /** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
@@ -69,6 +71,7 @@ class Pipeline implements TargetPipeline {
   /** Of live capture. */
   #shedding: Shedding | null = null
   #checking: NodeJS.Timeout | undefined
+  #checkedAtMs = 0
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -163,6 +166,7 @@ class Pipeline implements TargetPipeline {
     if (this.#end.isStopping) return
     const workers = this.#newWorkers(input, plan, stages, parts)
     this.#workers = workers
+    this.#checkedAtMs = performance.now()
     this.#checking = setInterval(() => this.#check(workers), waits ? CHECK_MS : LIVE_CHECK_MS)
     // First of all threads: what arrives waits in the kernel's rings only until it is read into the frame rings, which are much larger.
     if (input.kind === 'sockets') await this.#captureSockets(input, workers)
@@ -292,8 +296,19 @@ class Pipeline implements TargetPipeline {
 
   /** Replaces workers that have crashed or hang, and reads what the others report in shared memory. */
   #check(workers: RunWorkers): void {
+    const nowMs = performance.now()
+    if (this.#shedding !== null) this.#notePause(nowMs - this.#checkedAtMs)
+    this.#checkedAtMs = nowMs
     workers.check()
-    this.#shedding?.check(performance.now())
+    this.#shedding?.check(nowMs)
     this.#progress.check()
+  }
+
+  #notePause(ms: number): void {
+    if (ms < PAUSE_MS) return
+    const seconds = Math.round(ms / 1000)
+    this.#options.log.warn(
+      `this process did not run for ${seconds} s: it was stopped, or had no CPU; frames that did not fit into the kernel's rings are lost`,
+    )
   }
 }
