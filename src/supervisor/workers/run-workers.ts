@@ -51,6 +51,8 @@ export class RunWorkers {
   readonly #shipperBell = Doorbell.allocate()
   /** One per assembler. */
   readonly #pairRings: SharedArrayBuffer[]
+  /** Compiled before V8's flags are changed, see thread/v8-flags.ts. */
+  readonly #program = compileProgram()
   #assemblers: AssemblerPool | null = null
   #haveSources = false
 
@@ -69,10 +71,9 @@ export class RunWorkers {
   /** Starts every assembler. @returns how each has ended, once all have */
   startAssemblers(): Promise<WorkerEnd[]> {
     const { plan, ledger, state, stages, options } = this.#parts
-    const program = compileProgram()
     const slots = this.#bells.map((ownBell, slot) => ({
       slot,
-      program,
+      program: this.#program,
       rings: this.captures.flatMap(({ rings }) => rings.slice(slot, slot + 1)),
       marks: this.captures.flatMap(({ marks }) => marks.slice(slot, slot + 1)),
       captureBells: this.captures.map(({ bell }) => (plan.whenFull === 'wait' ? bell : null)),
