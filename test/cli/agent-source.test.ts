@@ -8,10 +8,13 @@ import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { serveAdmin } from '../../src/admin/server.ts'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
+import { FoldedLog } from '../../src/log/folded-log.ts'
 import { createLogger } from '../../src/log/logger.ts'
+import { ShipStatus } from '../../src/ship/status.ts'
+import { Tap } from '../../src/ship/tap/tap.ts'
 import { agentState } from '../admin/agent-state.ts'
 import { droppedTo } from '../support/agent-container.ts'
-import { run } from './support.ts'
+import { finish, run, start } from './support.ts'
 
 const NOWHERE = '/nowhere/tap.sock'
 
@@ -54,6 +57,22 @@ test('agent source: without an agent and without options, tail reads the configu
   const { code, stderr } = await run(['tail', ...settings], { env: { INTERCEPTOR_KAFKA_TOPIC: 'pairs' } })
   assert.equal(code, EXIT_RUNTIME)
   assert.match(stderr, /cannot read the topic pairs at 127.0.0.1:1/)
+})
+
+test("agent source: a selection from an agent comes with a line about the agent's own rules", {
+  skip: process.platform === 'win32' && 'unix sockets',
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-rules-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const rules = /^the selection is among what the agent's own rules let through: .*4xx or 5xx/m
+  for (const selection of [['--status', '5xx'], ['--grep', 'x'], []]) {
+    const path = join(folder, 'tap.sock')
+    const tap = await Tap.open(path, new ShipStatus(ShipStatus.allocate()), new FoldedLog(() => {}, { periodMs: 1 }))
+    const child = start(['tail', '--agent', path, ...selection])
+    child.stderr!.once('data', () => void tap.close())
+    const { stderr } = await finish(child)
+    assert.equal(rules.test(stderr), selection.length > 0, stderr)
+  }
 })
 
 /** An admin server whose tap is at a socket. */
