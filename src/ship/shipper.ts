@@ -32,9 +32,12 @@ const LIVE_NAP_MS = 4
  * resting part. While none gather, a nap of this length would delay the next batch's first pair, and with it the whole batch.
  */
 const GATHER_MS = 10
-/** Where so much arrives within FULL_MS, batches are sent because they are full: the nap ends when about so much has arrived. */
+/**
+ * Where so much arrives within FULL_MS, pairs come without pause, and batches are sent because they are full or old: the nap ends
+ * when about so much has arrived.
+ */
 const FULL_BYTES = 1024 * 1024
-const FULL_MS = 30
+const FULL_MS = 80
 const FULL_NAP_MS = 20
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
