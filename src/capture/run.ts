@@ -55,7 +55,7 @@ export async function runCapture(
     marks: data.marks.map((shared) => new OpaqueMarks(shared)),
     filter: await fileFilter(data.source),
   })
-  const warmUp = data.source.kind === 'af-packet' ? await prepare(data.rings.length, data.warmUpShare > 0) : null
+  const warmUp = data.source.kind === 'af-packet' ? await prepare(data, control) : null
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
@@ -77,11 +77,11 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
 }
 
 /** Loads code now, and the rest of the warm-up's while no frame waits. */
-async function prepare(ringCount: number, warmsUp: boolean): Promise<CaptureWarmUp | null> {
+async function prepare({ rings, warmUpShare }: CaptureWorkerData, control: Control): Promise<CaptureWarmUp | null> {
   const { CaptureWarmUp } = await import('./af-packet/warm-up.ts')
   const { bindAfPacket } = await import('./af-packet/source.ts')
   bindAfPacket()
-  return warmsUp ? new CaptureWarmUp(ringCount) : null
+  return warmUpShare > 0 ? new CaptureWarmUp(rings.length, warmUpShare, control) : null
 }
 
 interface RunContext extends Omit<FileContext, 'memory'> {
@@ -91,23 +91,9 @@ interface RunContext extends Omit<FileContext, 'memory'> {
   warmUp: CaptureWarmUp | null
 }
 
-/**
- * Runs one step of the warm-up, unless `limits.cpu` is short for frames.
- *
- * @param share of a core that the steps may use, above 0; 1: no pause
- * @returns as CaptureContext.warmUp
- */
-function stepOf(warmUp: CaptureWarmUp | null, share: number, control: Control): number {
-  if (control.shedForCpu > 0) return Number.POSITIVE_INFINITY
-  const startMs = performance.now()
-  if (warmUp?.step() !== true) return Number.POSITIVE_INFINITY
-  const workedMs = performance.now() - startMs
-  return workedMs * (1 / share - 1)
-}
-
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */
 async function runSource(
-  { source, counters, secret, warmUpShare }: CaptureWorkerData,
+  { source, counters, secret }: CaptureWorkerData,
   port: MessagePort,
   context: RunContext,
 ): Promise<void> {
@@ -124,7 +110,7 @@ async function runSource(
         counters,
         secret,
         post,
-        warmUp: () => stepOf(warmUp, warmUpShare, control),
+        warmUp: () => warmUp?.step() ?? Number.POSITIVE_INFINITY,
       })
     }
     case 'cap':

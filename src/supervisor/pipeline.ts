@@ -169,11 +169,7 @@ class Pipeline implements TargetPipeline {
     this.#checkedAtMs = performance.now()
     this.#checking = setInterval(() => this.#check(workers), waits ? CHECK_MS : LIVE_CHECK_MS)
     // First of all threads: what arrives waits in the kernel's rings only until it is read into the frame rings, which are much larger.
-    if (input.kind === 'sockets') {
-      // What its thread optimizes as it warms up stays as it is.
-      setCompilerFlags()
-      await this.#captureSockets(input, workers)
-    }
+    if (input.kind === 'sockets') await this.#captureSockets(input, workers)
     if (this.#end.isStopping) return
     const { worker: shipper } = workers.shipper
     const shipped = shipper.ended.then((end) => this.#shipperEnded(end))
@@ -184,7 +180,8 @@ class Pipeline implements TargetPipeline {
     if (this.#end.hasFailed) return
     // Assemblers first: in a shared thread, reading a file leaves them no time to start.
     await workers.assemblersReady()
-    if (input.kind !== 'sockets') setCompilerFlags()
+    setCompilerFlags()
+    for (const { worker } of workers.captures) worker.control.tuned()
     await this.#capture(input, workers)
     workers.sourcesGiven()
     if (!waits) this.#startShedding(workers, parts)

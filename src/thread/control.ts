@@ -2,7 +2,7 @@
  * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
  * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command and `shedForCpu`; the worker alone writes heartbeat, CPU time,
+ * Threads: the main thread writes the command, `shedForCpu` and `isTuned`; the worker alone writes heartbeat, CPU time,
  * `shedForOverload` and whether it is blocked. Any thread may read.
  */
 
@@ -22,6 +22,7 @@ const SHED_FOR_CPU = 3
 const CPU = 4
 const SHED_FOR_OVERLOAD = 6
 const BLOCKED = 7
+const TUNED = 8
 const BLOCK_BYTES = 64
 
 export class Control {
@@ -78,6 +79,16 @@ export class Control {
     } finally {
       Atomics.store(this.#words, BLOCKED, 0)
     }
+  }
+
+  /** Whether V8's flags are set (v8-flags.ts): what a thread optimizes before stays as it is. */
+  get isTuned(): boolean {
+    return Atomics.load(this.#words, TUNED) !== 0
+  }
+
+  /** Says that they are. Main thread only. */
+  tuned(): void {
+    Atomics.store(this.#words, TUNED, 1)
   }
 
   /** Announces messages posted to the worker's port. Main thread only; ring the worker's doorbell afterwards. */

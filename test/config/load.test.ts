@@ -286,7 +286,7 @@ const refused: [string, ConfigSources, string][] = [
   [
     'an invalid status',
     { flags: [flag('filter.statuses', '301,40x')] },
-    'filter.statuses: "40x" must be a status such as 301, or a class of statuses such as 4xx (--set)',
+    'filter.statuses: "40x" must be a status such as 301, or a class of statuses from 1xx to 5xx (--set)',
   ],
   [
     'a media type with parameters',

@@ -19,16 +19,26 @@ const BLOCK_BYTES = 64 * 1024
 const FRAMES_IN_BLOCK = 48
 const RING_BYTES = 256 * 1024
 const LARGEST_PAYLOAD = 1100
+/** Between two looks whether V8's flags are set, which they are once all threads have started. */
+const UNTUNED_MS = 10
 
 export class CaptureWarmUp {
   /** A CAPTURE_COUNTERS block. */
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
+  readonly #share: number
+  readonly #control: Control
   readonly #intake: Intake
   readonly #consumers: readonly RingConsumer[]
   readonly #readers = [LINKTYPE_ETHERNET, LINKTYPE_RAW].map(readerOfBlock)
 
-  /** @param ringCount the number of rings of the real intake */
-  constructor(ringCount: number) {
+  /**
+   * @param ringCount the number of rings of the real intake
+   * @param share of a core that the steps may use, above 0; 1: no pause
+   * @param control of the thread
+   */
+  constructor(ringCount: number, share: number, control: Control) {
+    this.#share = share
+    this.#control = control
     const shared = Array.from({ length: ringCount }, () => allocateRing(RING_BYTES))
     const bell = new Doorbell(Doorbell.allocate())
     this.#consumers = shared.map((ring) => new RingConsumer(ring, null))
@@ -41,15 +51,25 @@ export class CaptureWarmUp {
     })
   }
 
-  /** Continues for less than a millisecond. @returns false when there is nothing left to warm up */
-  step(): boolean {
-    if (this.#frames >= MOST_FRAMES) return false
+  /**
+   * Continues for less than a millisecond, unless V8's flags are not set yet.
+   *
+   * @returns milliseconds to wait before the next step; Infinity when nothing is left to warm up, or `limits.cpu` is short for frames
+   */
+  step(): number {
+    if (this.#frames >= MOST_FRAMES || this.#control.shedForCpu > 0) return Number.POSITIVE_INFINITY
+    if (!this.#control.isTuned) return UNTUNED_MS
+    const startMs = performance.now()
+    this.#process()
+    return (performance.now() - startMs) * (1 / this.#share - 1)
+  }
+
+  #process(): void {
     for (const deliver of this.#readers) {
       deliver(this.#intake)
       this.#intake.flush()
       for (const consumer of this.#consumers) consumer.release(consumer.used)
     }
-    return true
   }
 
   get #frames(): number {
