@@ -1,5 +1,5 @@
 /** Where the intake puts frames for one assembler: into a ring, or in place (placed-frame-writer.ts). */
-import type { PacketDecoder } from '../wire/ip.ts'
+import type { PacketDecoder } from '../wire/packet-decoder.ts'
 
 export interface FrameQueue {
   /** Longest packet, from the first byte of its frame to its end. */

@@ -27,7 +27,7 @@ import {
 } from '../../ring/layout.ts'
 import { connectionCheck, type OpaqueMarks } from '../../ring/opaque-marks.ts'
 import type { FrameStamp } from '../frame-sink.ts'
-import type { PacketDecoder } from '../wire/ip.ts'
+import type { PacketDecoder } from '../wire/packet-decoder.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 import type { FrameQueue } from './frame-queue.ts'
 

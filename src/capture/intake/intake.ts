@@ -19,7 +19,15 @@ import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { FrameFilter } from '../filter/frame-filter.ts'
 import { type Backlog, FrameStamp, type SheddingSink } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
-import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
+import {
+  FRAGMENT,
+  MALFORMED,
+  NON_TCP,
+  PacketDecoder,
+  TCP,
+  UNKNOWN_LINK_TYPE,
+  type Verdict,
+} from '../wire/packet-decoder.ts'
 import { assemblerOf, flowHash } from './flow-hash.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import type { FrameQueue } from './frame-queue.ts'
@@ -96,7 +104,7 @@ export class Intake implements SheddingSink {
     this.#control = options.control
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
-    this.#isPlaced = options.rings.length === 0
+    this.#isPlaced = (options.place ?? null) !== null
     this.#load = new LoadMeter({
       control: options.control,
       rings: options.rings,
@@ -292,7 +300,7 @@ export class Intake implements SheddingSink {
 }
 
 function queuesOf({ rings, place, marks }: IntakeOptions, stamp: FrameStamp): FrameQueue[] {
-  if (place !== undefined && place !== null) return [new PlacedFrameWriter(place, stamp)]
+  if (place) return [new PlacedFrameWriter(place, stamp)]
   const source = new FrameBytes()
   return rings.map((ring, i) => new FrameRingWriter(ring, stamp, source, marks?.[i] ?? null))
 }

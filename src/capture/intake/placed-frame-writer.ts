@@ -18,7 +18,7 @@ import {
   TICK,
 } from '../../ring/layout.ts'
 import type { FrameStamp } from '../frame-sink.ts'
-import type { PacketDecoder } from '../wire/ip.ts'
+import type { PacketDecoder } from '../wire/packet-decoder.ts'
 import type { FrameQueue } from './frame-queue.ts'
 
 const C = CAPTURE_COUNTERS.index

@@ -9,7 +9,7 @@
  *
  * Thread: the capture worker's. Nothing is allocated once MAX_DATAGRAMS are in use.
  */
-import { IPV6_HEADER_BYTES, type PacketDecoder } from './ip.ts'
+import { IPV6_HEADER_BYTES, type PacketDecoder } from './packet-decoder.ts'
 
 const MAX_DATAGRAMS = 64
 /** RFC 791 and RFC 8200 allow 15 to 60 s; Linux waits 30 s for IPv4 and 60 s for IPv6. */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE } from '../../../src/capture/wire/ip.ts'
+import {
+  FRAGMENT,
+  MALFORMED,
+  NON_TCP,
+  PacketDecoder,
+  TCP,
+  UNKNOWN_LINK_TYPE,
+} from '../../../src/capture/wire/packet-decoder.ts'
 import { parseTunnels, TUNNEL_NAMES } from '../../../src/net/tunnels.ts'
 import { packet, tcp } from '../../support/frames.ts'
 import { concat } from '../support.ts'
