@@ -90,10 +90,7 @@ export class ParseStage {
     const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all, true)
     const ring = allocateRing(RING_BYTES)
     const place = marks === null ? this.#placeIn(memory) : null
-    this.#source =
-      place === null
-        ? new RingSource(new RingConsumer(ring, null), memory.inputBytes, memory.input, marks)
-        : new PlaceSource(place)
+    this.#source = place === null ? new RingSource(new RingConsumer(ring, null), memory, marks) : new PlaceSource(place)
     this.#assembler = new Assembler(memory, all, this.#counts, {
       emit: (start, end) => {
         for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
@@ -203,7 +200,7 @@ export class ParseStage {
       if (length === 0) break
       const { at } = source
       source.release(length)
-      assembler.consume(length, source.marks, at)
+      assembler.consume(at, length, source.marks)
     }
     this.#assemblerMs += performance.now() - start
   }

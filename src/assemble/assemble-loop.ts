@@ -1,6 +1,6 @@
 /**
- * The work of an assembler slot: reads the frame rings, or frames in place, block by block until all are closed and empty. It never waits by
- * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
+ * The work of an assembler slot: reads the frame rings, or frames in place, block by block until all are closed and empty. It
+ * never waits for frames, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
  */
 
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
@@ -24,11 +24,11 @@ import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '.
 
 const { index: C } = ASSEMBLE_COUNTERS
 
-/** A thread that the capture stage shares. */
+/** What an assembler gets that shares the thread of the capture stage. */
 export interface SharedThread {
-  /** The assembler's, with a place. */
+  /** Memory of `assemblerMemory`, which has the place. */
   memory: ProgramMemory
-  /** Where frames are put. */
+  /** Where the capture stage puts frames. */
   place: FramePlace
   /** Of the pair ring, as in RingProducer. */
   restingBytes?: number | undefined
@@ -155,22 +155,19 @@ export class AssembleLoop {
     source.release(length)
     // No call between the two: a thread cannot end there, so no frame counts as read that the next thread reads, too.
     this.#task.counters[C.framesRead] = framesRead
-    assembler.consume(length, source.marks, at)
+    assembler.consume(at, length, source.marks)
     return length
   }
 }
 
-function ringSources(
-  { rings, captureBells, marks }: AssembleTask,
-  { input, inputBytes }: ProgramMemory,
-): RecordSource[] {
+function ringSources({ rings, captureBells, marks }: AssembleTask, memory: ProgramMemory): RecordSource[] {
   const tables = marks.map((shared) => new OpaqueMarks(shared))
   // Those of an assembler that has failed: this one knows none of its flows.
   for (const table of tables) table.clear()
   return rings.map((ring, i) => {
     const capture = captureBells[i]
     const consumer = new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
-    return new RingSource(consumer, inputBytes, input, tables[i] ?? null)
+    return new RingSource(consumer, memory, tables[i] ?? null)
   })
 }
 

@@ -42,8 +42,6 @@ export const assemblerMemory = (options: AssemblerOptions, holdsPlace = false): 
   new ProgramMemory(options, stateBounds(options), holdsPlace)
 
 export class Assembler {
-  /** The memory into which the caller copies ring blocks before `consume`. */
-  readonly input: Uint8Array
   readonly #memory: ProgramMemory
   readonly #host: AssemblerHost
   readonly #program: Program
@@ -85,7 +83,6 @@ export class Assembler {
     this.#counts = counts
     this.#sink = sink
     this.#announced = announced
-    this.input = memory.inputBytes
     // An assembler that replaces one that has failed continues its counts.
     memory.counts.set(counts)
     const bounds = stateBounds(options)
@@ -113,23 +110,24 @@ export class Assembler {
   }
 
   /**
-   * Measures the whole records in the first `available` bytes at an address, and adds their frames to `framesRead`. Called once for
-   * each block that is consumed.
+   * Measures the whole records of a block, and adds their frames to `framesRead`. Called once for each block that is consumed.
    *
-   * @param at address of the block; default: that of `input`
+   * @param at address of the block
+   * @param available bytes of it, of which the last record may be cut
    * @returns their total length, padding included; 0 when the first record is cut
    */
-  wholeRecords(available: number, at = this.#memory.input): number {
+  wholeRecords(at: Address, available: number): number {
     return this.#program.wholeRecords(at, available)
   }
 
   /**
-   * Processes the whole records in `length` bytes at an address.
+   * Processes a block of whole records.
    *
-   * @param marks of the records' ring; null: its producer leaves no payload out
-   * @param at address of the block; default: that of `input`
+   * @param at address of the block
+   * @param length in bytes, as `wholeRecords` returned it
+   * @param marks of the records' ring; null: their producer leaves no payload out
    */
-  consume(length: number, marks: OpaqueMarks | null = null, at = this.#memory.input): void {
+  consume(at: Address, length: number, marks: OpaqueMarks | null): void {
     this.#host.marks = marks
     this.#program.setMarks(marks === null ? 0 : 1)
     try {

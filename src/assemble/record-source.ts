@@ -3,14 +3,14 @@ import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { FramePlace } from '../ring/frame-place.ts'
 import type { OpaqueMarks } from '../ring/opaque-marks.ts'
 import type { Assembler } from './assembler.ts'
-import { INPUT_BLOCK_BYTES } from './host/memory.ts'
+import { INPUT_BLOCK_BYTES, type ProgramMemory } from './host/memory.ts'
 import type { Address } from './host/program.ts'
 
 /** Records of frames in place that are read at once: a failure within them loses as many frames as one within a block of a ring. */
 const PLACED_BLOCK_BYTES = 16 * 1024
 
 export interface RecordSource {
-  /** Of the ring; null: its producer leaves no payload out. */
+  /** Of the ring; null: the producer leaves no payload out. */
   readonly marks: OpaqueMarks | null
   readonly empty: boolean
   /** Nothing waits, and nothing will. */
@@ -30,11 +30,11 @@ export class RingSource implements RecordSource {
   readonly #ring: RingConsumer
   readonly #input: Uint8Array
 
-  /** @param input at address @param at */
-  constructor(ring: RingConsumer, input: Uint8Array, at: Address, marks: OpaqueMarks | null) {
+  /** @param memory of the assembler, into whose input blocks are copied */
+  constructor(ring: RingConsumer, memory: ProgramMemory, marks: OpaqueMarks | null) {
     this.#ring = ring
-    this.#input = input
-    this.at = at
+    this.#input = memory.inputBytes
+    this.at = memory.input
     this.marks = marks
   }
 
@@ -48,9 +48,9 @@ export class RingSource implements RecordSource {
 
   next(assembler: Assembler): number {
     const { at } = this
-    const length = assembler.wholeRecords(this.#ring.peek(this.#input, INPUT_BLOCK_BYTES), at)
+    const length = assembler.wholeRecords(at, this.#ring.peek(this.#input, INPUT_BLOCK_BYTES))
     // A record longer than a block is copied alone.
-    return length > 0 ? length : assembler.wholeRecords(this.#ring.peek(this.#input, this.#input.length), at)
+    return length > 0 ? length : assembler.wholeRecords(at, this.#ring.peek(this.#input, this.#input.length))
   }
 
   release(length: number): void {
@@ -81,8 +81,8 @@ export class PlaceSource implements RecordSource {
 
   next(assembler: Assembler): number {
     const { waiting, next } = this.#place
-    const length = assembler.wholeRecords(Math.min(waiting, PLACED_BLOCK_BYTES), next)
-    return length > 0 ? length : assembler.wholeRecords(waiting, next)
+    const length = assembler.wholeRecords(next, Math.min(waiting, PLACED_BLOCK_BYTES))
+    return length > 0 ? length : assembler.wholeRecords(next, waiting)
   }
 
   release(length: number): void {

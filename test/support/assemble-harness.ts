@@ -7,8 +7,9 @@
 import assert from 'node:assert/strict'
 import { Assembler, assemblerMemory } from '../../src/assemble/assembler.ts'
 import type { AssemblerOptions } from '../../src/assemble/assembler-options.ts'
-import { INPUT_BLOCK_BYTES, type ProgramMemory } from '../../src/assemble/host/memory.ts'
+import type { ProgramMemory } from '../../src/assemble/host/memory.ts'
 import type { PairSink } from '../../src/assemble/pair-sink.ts'
+import { RingSource } from '../../src/assemble/record-source.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
@@ -73,6 +74,7 @@ export class AssembleHarness {
   readonly #intake: Intake
   readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
+  readonly #source: RingSource
   readonly #markWords: SharedArrayBuffer
   readonly #marks: OpaqueMarks | null
 
@@ -103,6 +105,7 @@ export class AssembleHarness {
     const memory = spareMemories.get(sizesOf(all))?.pop() ?? assemblerMemory(all)
     this.#memory = memory
     this.#options = all
+    this.#source = new RingSource(this.#consumer, memory, this.#marks)
     const sink: PairSink = {
       emit: (start, end) => {
         for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
@@ -210,12 +213,11 @@ export class AssembleHarness {
     this.#intake.flush()
     this.ringBytes += this.#consumer.used
     for (;;) {
-      const { assembler } = this
-      let length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
-      if (length === 0) length = assembler.wholeRecords(this.#consumer.peek(assembler.input, assembler.input.length))
+      const source = this.#source
+      const length = source.next(this.assembler)
       if (length === 0) return
-      this.#consumer.release(length)
-      assembler.consume(length, this.#marks)
+      source.release(length)
+      this.assembler.consume(source.at, length, source.marks)
     }
   }
 }

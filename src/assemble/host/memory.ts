@@ -57,7 +57,7 @@ export class ProgramMemory {
   readonly memory: WebAssembly.Memory
   readonly bytes: Uint8Array
   readonly view: DataView
-  /** Address of the input, into which ring blocks are copied; INPUT_BYTES long. */
+  /** Address of the input. */
   readonly input: Address
   /** Where frames are put that are not copied; null: frames come through rings. */
   readonly place: PlaceRegions | null
@@ -158,7 +158,7 @@ export class ProgramMemory {
     program.configure(this.#layout, this.#layout + LAYOUT_BYTES)
   }
 
-  /** A block of the input region. */
+  /** The input, into which ring blocks are copied. */
   get inputBytes(): Uint8Array {
     return this.bytes.subarray(this.input, this.input + INPUT_BYTES)
   }
@@ -238,7 +238,7 @@ class Regions {
   }
 }
 
-/** @param input address of the input, which is not used otherwise where frames are in place */
+/** @param input address of the input, which is free for the spare part: no ring's blocks are copied there */
 function placeIn(regions: Regions, input: Address): PlaceRegions {
   const span = (start: Address, bytes: number): Span => ({ start, end: start + bytes })
   return {
