@@ -268,7 +268,7 @@ export class RingConsumer {
     this.#seenTail = this.#head
     Atomics.store(this.#control, HEAD_WORD, this.#head)
     this.#control[TAKEN_WORD] = this.#head
-    if (this.#producer !== null) this.#wakeProducer(this.#producer)
+    if (this.#producer !== null && this.used <= this.#capacity >> 1) this.#producer.ring()
   }
 
   /** Finds the oldest record. @returns its offset in `bytes`, valid until it is released; EMPTY when there is none */
@@ -319,9 +319,5 @@ export class RingConsumer {
   /** Bytes in the ring now. */
   get used(): number {
     return (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
-  }
-
-  #wakeProducer(producer: Doorbell): void {
-    if (this.used <= this.#capacity >> 1) producer.ring()
   }
 }

@@ -20,7 +20,7 @@ import {
   SERVER_AT,
 } from '../ring/layout.ts'
 import { type HeldBlock, type HeldMemory, PAIRS } from './held-memory.ts'
-import type { PairSource } from './ring-pairs.ts'
+import type { PairSource } from './pair-source.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024

@@ -33,8 +33,8 @@ const LIVE_NAP_MS = 4
  */
 const GATHER_MS = 10
 /**
- * Where so much arrives within FULL_MS, pairs come without pause, and batches are sent because they are full or old: the nap ends
- * when about so much has arrived.
+ * While pairs arrive at FULL_BYTES per FULL_MS or faster, they come without pause, and batches are sent because they are full or
+ * old. The nap then lasts until about FULL_BYTES have arrived, but at most FULL_NAP_MS.
  */
 const FULL_BYTES = 1024 * 1024
 const FULL_MS = 80

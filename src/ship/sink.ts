@@ -4,7 +4,7 @@
  */
 import type { ShipLedger } from '../ledger/ship-ledger.ts'
 import type { PairQueue } from './pair-queue.ts'
-import type { PairSource } from './ring-pairs.ts'
+import type { PairSource } from './pair-source.ts'
 
 /** Why a sink accepts no more pairs. */
 export type SinkEnd =

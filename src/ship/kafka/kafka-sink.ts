@@ -16,7 +16,7 @@ import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 import type { BatchStore } from '../left-pairs.ts'
 import type { PairQueue } from '../pair-queue.ts'
-import type { PairSource } from '../ring-pairs.ts'
+import type { PairSource } from '../pair-source.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
 import { Batcher, type Partition } from './batcher.ts'
@@ -127,8 +127,24 @@ export class KafkaSink implements Sink {
     if (more) this.#nextDueMs = nowMs
   }
 
+  /** Encodes pairs. @returns whether this call reached its limit and more could be encoded */
   take(pairs: PairSource, nowMs: number): boolean {
-    return this.#batcher.partitions.length > 0 && !this.down && this.#encodeFrom(pairs, nowMs)
+    if (this.#batcher.partitions.length === 0 || this.down) return false
+    const { ledger, limit } = this.#context
+    const { sendable } = this.#batcher.encoded(this.#isStalled)
+    const window = this.#spec.bufferBytes / ENCODED_SHARE - sendable
+    let room = Math.min(MAX_ENCODE_BYTES, window)
+    while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && pairs.front()) {
+      pairs.take()
+      const added = this.#encoder.add(pairs, nowMs, this.#maxBatchBytes)
+      if (typeof added === 'number') {
+        room -= added
+        continue
+      }
+      ledger.dropped('rejected', 1)
+      this.#log.warn(`a pair cannot be shipped and is dropped: ${added.message}`)
+    }
+    return room <= 0 && window > MAX_ENCODE_BYTES
   }
 
   flush(nowMs: number): void {
@@ -151,25 +167,6 @@ export class KafkaSink implements Sink {
   close(): Promise<void> {
     this.#cluster.close()
     return Promise.resolve()
-  }
-
-  /** Encodes pairs. @returns whether this call reached its limit and more could be encoded */
-  #encodeFrom(pairs: PairSource, nowMs: number): boolean {
-    const { ledger, limit } = this.#context
-    const { sendable } = this.#batcher.encoded(this.#isStalled)
-    const window = this.#spec.bufferBytes / ENCODED_SHARE - sendable
-    let room = Math.min(MAX_ENCODE_BYTES, window)
-    while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && pairs.front()) {
-      pairs.take()
-      const added = this.#encoder.add(pairs, nowMs, this.#maxBatchBytes)
-      if (typeof added === 'number') {
-        room -= added
-        continue
-      }
-      ledger.dropped('rejected', 1)
-      this.#log.warn(`a pair cannot be shipped and is dropped: ${added.message}`)
-    }
-    return room <= 0 && window > MAX_ENCODE_BYTES
   }
 
   readonly #isStalled = (leader: number): boolean => leader === -1 || this.#failing.has(leader)

@@ -2,7 +2,7 @@
 
 import { BATCH_HEADER_BYTES } from '../../kafka/record-batch.ts'
 import { type EncodeValue, type ValueFormat, valueEncoder } from '../../pair/encode-value.ts'
-import type { PairSource } from '../ring-pairs.ts'
+import type { PairSource } from '../pair-source.ts'
 import type { Batcher } from './batcher.ts'
 import { EventHeaders } from './event-headers.ts'
 import { findId, idLength } from './pair-id.ts'
