@@ -72,9 +72,9 @@ function namedTopicOption({ brokers, topic, from, partition, offset, group, foll
   return named === undefined ? (follow === false ? '--no-follow' : null) : `--${named[0]}`
 }
 
-/** For a selection that may match nothing that the agent ships. */
+/** A selection may match nothing that the agent ships. */
 const RULES_FIRST =
-  "the selection is among what the agent's own rules let through: by default no status 4xx or 5xx (filter.statuses)"
+  "only pairs that the agent's own rules let through can be selected: by default none with status 4xx or 5xx (filter.statuses)"
 
 /** Prints what an agent ships, until it ends, and reports on standard error what is not shown. */
 export function printAgent(

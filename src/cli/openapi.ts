@@ -10,7 +10,7 @@ interface OpenApiFlags extends SourceFlags {
 /** @param exit  receives the exit code */
 export function openapiCommand(exit: (code: number) => void): Command {
   const command = new Command('openapi').description(
-    'Write an OpenAPI 3.1 document of the routes, parameters, statuses and JSON bodies of the captured traffic. Of files and interfaces every pair counts, as with --all; an agent or a topic has those that its rules let through.',
+    'Write an OpenAPI 3.1 document of the routes, parameters, statuses and JSON bodies of the captured traffic. From files and interfaces, every pair counts, as with --all; from an agent or a topic, those that the rules of the agent let through.',
   )
   addSourceOptions(command).option('--examples', 'include bodies as examples; they may hold personal data')
   addExamples(command, [

@@ -11,9 +11,9 @@ import type { PairSelection } from '../select/selector.ts'
 /** Collects a repeatable option. */
 export const append = (value: string, before: string[] = []): string[] => [...before, value]
 
-/** As `append`, for a text that every pair would have if it were empty. */
+/** As `append`, for a text to search for: every pair contains the empty one. */
 function appendText(value: string, before?: string[]): string[] {
-  if (value === '') throw new InvalidArgumentError('It must not be empty: every pair has an empty text.')
+  if (value === '') throw new InvalidArgumentError('It must not be empty: every pair contains the empty text.')
   return append(value, before)
 }
 

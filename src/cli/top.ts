@@ -21,7 +21,7 @@ interface TopFlags extends Omit<SourceFlags, 'progress'> {
 /** @param exit  receives the exit code */
 export function topCommand(exit: (code: number) => void): Command {
   const command = new Command('top').description(
-    'Count requests, errors, latency and sizes by route, with numbers, UUIDs, hashes and dates in paths as {id}. Of files and interfaces every pair counts, as with --all; an agent or a topic has those that its rules let through.',
+    'Count requests, errors, latency and sizes by route, with numbers, UUIDs, hashes and dates in paths as {id}. From files and interfaces, every pair counts, as with --all; from an agent or a topic, those that the rules of the agent let through.',
   )
   addSourceOptions(command)
     .optionsGroup('Table:')

@@ -16,7 +16,7 @@ interface UiFlags extends SourceFlags {
 /** @param exit  receives the exit code */
 export function uiCommand(exit: (code: number) => void): Command {
   const command = new Command('ui').description(
-    'Serve a page for the browser: a live list, each exchange in full, the service map, endpoints and the ledger. Of files and interfaces every pair counts, as with --all; an agent or a topic has those that its rules let through.',
+    'Serve a page for the browser: a live list, each exchange in full, the service map, endpoints and the ledger. From files and interfaces, every pair counts, as with --all; from an agent or a topic, those that the rules of the agent let through.',
   )
   addSources(command)
     .optionsGroup('Page:')

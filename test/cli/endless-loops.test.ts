@@ -17,7 +17,7 @@ after(() => rmSync(folder, { recursive: true }))
 const CONNECTIONS = 200
 const EXCHANGES = 100
 
-/** More than one thread reads. */
+/** Too large for the main thread: a thread of its own reads and assembles it. */
 const LARGE = join(folder, 'large.pcap')
 writeFileSync(
   LARGE,
