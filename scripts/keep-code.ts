@@ -2,7 +2,8 @@
  * Keeps V8's machine code of each WebAssembly program beside it, for the Node.js that runs this script: `npm run build`. With another
  * version, it adds that one's. src/sys/kept-code.ts describes the file.
  *
- *     node dist/scripts/keep-code.js [FOLDER]    programs in this folder; dist/src by default
+ *     node dist/scripts/keep-code.js [FOLDER]         programs in this folder; dist/src by default
+ *     node dist/scripts/keep-code.js PROGRAM check    fails unless this Node.js, on this processor, accepts the code of a .wasm file
  *
  * A process of its own makes the code, because V8 aborts where it cannot. Another one then loads it: nothing is kept that no process
  * would accept.

@@ -1,7 +1,7 @@
 /**
- * Frames in the assembler's own memory, where one thread reads files and assembles them: they are not copied. The capture stage reads
- * the file into a window there, and describes each frame by a record (PLACED, layout.ts) which the assembler reads as it reads those of a
- * ring.
+ * Frames in place: where one thread reads files and assembles them, the capture stage reads the file into a window in the assembler's own
+ * memory, and no frame is copied. It describes each frame by a record (PLACED, layout.ts), which the assembler reads as it reads those
+ * of a ring.
  *
  *     window                   records                     spare
  *     +--------------------+   +-----+-----+-----+-----+   +---------------------------------------+

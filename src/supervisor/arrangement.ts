@@ -31,8 +31,8 @@ export function arrange({ input, config }: PipelineOptions, { assemblers, sink, 
 }
 
 /**
- * Whether reading in the main thread takes so little time that signals may end the process meanwhile, as they do while it starts.
- * Nothing else could end a stage that loops: the main thread would neither notice that nor obey signals.
+ * Whether reading in the main thread takes so little time that a signal may end the process meanwhile, as it does during the start.
+ * Nothing else could end a stage that loops without end: no other thread watches the main one.
  */
 export const isBrief = ({ input }: PipelineOptions): boolean =>
   input.kind === 'files' && areSmall(input.paths, Infinity, SMALL_COUNTED_BYTES)

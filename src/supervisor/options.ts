@@ -83,7 +83,7 @@ export interface Outcome {
 export interface PipelineHandle {
   /** Resolves when everything is flushed and every worker has ended; does not reject. */
   done: Promise<Outcome>
-  /** Resolves once signals may drain the run. Before, small files are read in the main thread, and they may end the process. */
+  /** Resolves once a signal can drain the run. Until then the main thread may be busy with small files: signals must end the process. */
   drainable: Promise<void>
   /** Stop reading input, and finish pending work in stream order. */
   drain(): void

@@ -15,9 +15,9 @@ const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turb
 const TIERS_MAJOR = 24
 
 /**
- * Sets the flags that this version of Node.js gains by. Call it before any code is hot, because code that is optimized by then stays as it
- * is, but as late as that permits: V8 accepts kept code, of the programs in WebAssembly (sys/kept-code.ts) and of Node.js's own modules,
- * which each thread loads, only while its flags are those with which the code was made.
+ * Sets the flags with which this version of Node.js is faster. Call it before any code is hot, because code that is optimized by then
+ * stays as it is; but call it as late as that permits: V8 accepts kept code only while its flags are those with which the code was made.
+ * That holds for the programs in WebAssembly (sys/kept-code.ts), and for Node.js's own modules, which each thread loads.
  */
 export function setCompilerFlags(): void {
   const major = Number.parseInt(process.versions.node, 10)

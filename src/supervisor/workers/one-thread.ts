@@ -32,7 +32,7 @@ const SLOW_MS = 1
 const TURN_MS = 20
 /** Pause of the capture stage while the assembler is being replaced. */
 const REPLACING_MS = 20
-/** A ring whose both ends are in one thread is emptied all the time, and this much of it stays in the core's cache. */
+/** Of the pair ring if both of its ends are in this thread: it is emptied all the time, and this much of it stays in the core's cache. */
 const RESTING_BYTES = 256 * 1024
 
 /** One run's stages. It starts one worker of each kind at a time. */

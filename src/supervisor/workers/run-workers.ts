@@ -51,7 +51,7 @@ export class RunWorkers {
   readonly #shipperBell = Doorbell.allocate()
   /** One per assembler. */
   readonly #pairRings: SharedArrayBuffer[]
-  /** Compiled before V8's flags are changed, see thread/v8-flags.ts. */
+  /** Loaded before V8's flags are changed, see thread/v8-flags.ts. */
   readonly #program = compileProgram()
   #assemblers: AssemblerPool | null = null
   #haveSources = false

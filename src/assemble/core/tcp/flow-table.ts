@@ -107,8 +107,8 @@ export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32
 }
 
 /**
- * Sets whether the hashes of the following frames are the secret of the hash instead. Then it is computed for a connection's first frame
- * only: for each frame it would be a fourth of what the capture stage does with one in place (bench/README.md).
+ * Sets whether the next `find` calls get the secret of the flow hash instead of a hash. `addFlow` then computes the hash, once for
+ * each connection: for each frame it would cost as much as decoding the headers (bench/README.md).
  */
 export function takeSecrets(take: bool): void {
   Probe.hashIsSecret = take
