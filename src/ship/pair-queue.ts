@@ -166,9 +166,7 @@ export class PairQueue implements PairSource {
     this.byteCount -= size
     this.pairs -= 1
     this.unsettled += 1
-    if (this.#position < state[END] || this.#reading === this.#blocks.length - 1) return
-    this.#reading += 1
-    this.#position = 0
+    if (this.#position >= state[END]) this.#skipFinished()
   }
 
   /** Releases every popped pair: it was shipped or dropped, or the sink holds a copy. */
@@ -231,6 +229,14 @@ export class PairQueue implements PairSource {
     return this.#push(this.#spare.pop() ?? this.#newBlock(BLOCK_BYTES))
   }
 
+  /** Moves on to the next block that has a pair. One may have none: the pair that it was added for was too long for it. */
+  #skipFinished(): void {
+    while (this.#reading < this.#blocks.length - 1 && this.#position >= this.#blocks[this.#reading].state[END]) {
+      this.#reading += 1
+      this.#position = 0
+    }
+  }
+
   /** Adds a block that holds the next record, for which the tail has no room. */
   #addBlockFor(recordBytes: number): void {
     // Long pairs get blocks of their own length: two to a block would leave much of it empty.
@@ -241,10 +247,7 @@ export class PairQueue implements PairSource {
     block.state[ORDER] = this.#order
     this.#order += 1
     this.#blocks.push(block)
-    if (this.#blocks.length > 1 && this.#position >= this.#blocks[this.#reading].state[END]) {
-      this.#reading += 1
-      this.#position = 0
-    }
+    this.#skipFinished()
     return block
   }
 

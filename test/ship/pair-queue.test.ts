@@ -17,16 +17,21 @@ interface Waiting {
   arrivedMs: number
 }
 
-const lengths = fc.oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 4000, max: 30_000 }))
+const lengths = fc.oneof(
+  fc.integer({ min: 1, max: 400 }),
+  fc.integer({ min: 4000, max: 30_000 }),
+  // Around the length of a block.
+  fc.integer({ min: 240_000, max: 300_000 }),
+)
 const steps = fc.array(
   fc.oneof(
     fc.record({ put: lengths }),
-    fc.record({ take: fc.integer({ min: 1, max: 100_000 }) }),
+    fc.record({ take: fc.integer({ min: 1, max: 1_000_000 }) }),
     fc.record({ pop: fc.integer({ min: 1, max: 30 }) }),
     fc.constant({ settle: true }),
     fc.constant({ replace: true }),
     fc.record({ maxAge: fc.integer({ min: 0, max: 20 }) }),
-    fc.record({ maxBytes: fc.integer({ min: 0, max: 100_000 }) }),
+    fc.record({ maxBytes: fc.integer({ min: 0, max: 1_000_000 }) }),
   ),
   { maxLength: 300, size: 'max' },
 )
@@ -34,7 +39,7 @@ const steps = fc.array(
 test('pair queue: model: behaves like a list under any sequence of reads, pops and drops', () => {
   fc.assert(
     fc.property(steps, (all) => {
-      const ring = new PairRing()
+      const ring = new PairRing(2 * 1024 * 1024)
       const collector = new HeldCollector()
       let { queue } = openStore([], collector.post)
       const inRing: Omit<Waiting, 'arrivedMs'>[] = []
@@ -102,9 +107,24 @@ function assertFront(queue: PairQueue, { number, length, arrivedMs }: Waiting, n
   assert.equal(queue.micros, number * 1000)
   assert.equal(queue.ageMs(nowMs), nowMs - arrivedMs)
   assert.equal(queue.recordBytes, recordBytes(length))
-  const bytes = queue.bytes.subarray(queue.start, queue.start + length)
-  assert.ok(bytes.every((byte) => byte === (number & 0xff)))
+  assert.equal(Buffer.compare(queue.bytes.subarray(queue.start, queue.start + length), pairOf(number, length)), 0)
 }
+
+test('pair queue: a pair longer than a block that follows a full one, with pairs that wait in it', () => {
+  const ring = new PairRing(4 * 1024 * 1024)
+  const queue = openStore([], null).queue
+  // Leaves so little of a block that another one is added before the long pair is measured.
+  const sizes = [250_000, 6000, 300_000, 10, 400_000, 250_000, 6000, 300_000]
+  const waiting = sizes.map((length, number) => ({ number, length, arrivedMs: 7 }))
+  for (const { number, length } of waiting) assert.ok(ring.put(number, pairOf(number, length)))
+  queue.read(ring.consumer, Infinity, 7)
+  for (const [index, pair] of waiting.entries()) {
+    assert.equal(queue.pairs, waiting.length - index)
+    assertFront(queue, pair, 7)
+    queue.pop()
+  }
+  assert.deepEqual([queue.front(), queue.byteCount], [false, 0])
+})
 
 test('pair queue: holds a pair longer than its blocks, and small ones after it', () => {
   const ring = new PairRing(4 * 1024 * 1024)
