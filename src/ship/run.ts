@@ -52,7 +52,10 @@ async function openShipper(data: ShipWorkerData, post: PostFromShipper, log: Fol
   const limit = data.limit ?? Infinity
   const rings = data.rings.map((ring, slot) => {
     const assemblerBell = data.assemblerBells[slot]
-    return new RingConsumer(ring, assemblerBell === null ? null : new Doorbell(assemblerBell))
+    const consumer = new RingConsumer(ring, assemblerBell === null ? null : new Doorbell(assemblerBell))
+    // What an earlier shipper took and had not released when it ended: pairs that go through the queue would not release it.
+    consumer.releaseTaken()
+    return consumer
   })
   const context = { ledger, limit, wake: () => bell.ring() }
   const status = new ShipStatus(data.status)

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
+import { EMPTY, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
 import { kafkaSinkSpec, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/control.ts'
 import { startShipper, until } from './support.ts'
@@ -76,6 +78,22 @@ test('shipper: writes pairs larger than a block whole', async () => {
   assert.equal(run.counter('shipped'), sizes.length)
   const written = readFileSync(sink.path)
   assert.equal(run.counter('bytesShipped'), written.length)
+})
+
+test('shipper: a full ring whose pairs an earlier shipper took, and did not release, has room again', async () => {
+  const leave = (ring: SharedArrayBuffer): void => {
+    const producer = new RingProducer(ring, new Doorbell(Doorbell.allocate()))
+    while (producer.tryClaim(1024) !== FULL) producer.commit()
+    producer.flush()
+    const consumer = new RingConsumer(ring, null)
+    while (consumer.next() !== EMPTY) consumer.take(new Float64Array(1), 0)
+  }
+  const sink = toFile()
+  const run = startShipper({ sink, ringBytes: 64 * 1024, leave })
+  await run.ready
+  await run.put(1)
+  await run.finish()
+  assert.deepEqual([run.counter('shipped'), lines(sink.path).length], [1, 1])
 })
 
 test('shipper: writes pairs without waiting for more', async () => {

@@ -68,6 +68,8 @@ export interface ShipperOptions {
   tap?: string
   rings?: number
   ringBytes?: number
+  /** Changes each ring before the shipper starts, as an earlier one may have left it. */
+  leave?: (ring: SharedArrayBuffer) => void
   limit?: number
   whenFull?: 'wait' | 'drop'
   bufferBytes?: number
@@ -102,6 +104,7 @@ export class ShipperRun {
     this.control = new Control(control)
     this.#bell = new Doorbell(ownBell)
     const rings = Array.from({ length: options.rings ?? 1 }, () => allocateRing(options.ringBytes ?? 4 * 1024 * 1024))
+    for (const ring of rings) options.leave?.(ring)
     this.#producers = rings.map((ring) => new RingProducer(ring, this.#bell))
     const workerData: ShipWorkerData = {
       rings,
