@@ -1,7 +1,9 @@
 /** Checks what every run needs: Node.js, shared memory, CPUs, memory. */
 
 import * as zlib from 'node:zlib'
+import { compileProgram, usesKeptCode } from '../assemble/host/program.ts'
 import type { Config } from '../config/schema.ts'
+import { errorText, hintOf } from '../errors.ts'
 import { grouped } from '../format/units.ts'
 import { cpuLimit } from '../supervisor/cpu/cpu-limit.ts'
 import { type Check, failed, ok, warning } from './check.ts'
@@ -19,6 +21,7 @@ const mebibytes = (bytes: number): string => `${grouped(Math.round(bytes / (1024
 export const nodeChecks = (config: Config): Check[] => [
   nodeVersion(process.versions.node),
   sharedMemory(),
+  webAssembly(),
   cpus(config),
   memory(config),
 ]
@@ -43,6 +46,17 @@ function sharedMemory(): Check {
     return failed(name, 'not available', 'run Node.js without flags that disable SharedArrayBuffer')
   }
   return ok(name, 'SharedArrayBuffer, Atomics.waitAsync')
+}
+
+/** Where no kept code is valid, which is so in an image on another kind of processor, the first seconds are slower and nothing else. */
+function webAssembly(): Check {
+  const name = 'WebAssembly'
+  try {
+    compileProgram()
+    return ok(name, usesKeptCode() ? 'with the machine code that the build has kept' : 'compiled by V8 in each run')
+  } catch (error) {
+    return failed(name, errorText(error), hintOf(error) ?? 'run Node.js without flags that disable WebAssembly')
+  }
 }
 
 function cpus(config: Config): Check {

@@ -38,6 +38,10 @@ export function loadProgram(url: URL): WebAssembly.Module {
   return withKeptCode(program, readIfPresent(keptCodePath(fileURLToPath(url)))) ?? new WebAssembly.Module(program)
 }
 
+/** Whether code of the program in a .wasm file is kept that is valid in this process. */
+export const isCodeKept = (url: URL): boolean =>
+  withKeptCode(readFileSync(url), readIfPresent(keptCodePath(fileURLToPath(url)))) !== undefined
+
 /**
  * The program with its kept code.
  *

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { PROGRAM } from '../../rig/root.ts'
 import { checkLine, doctorExitCode } from '../../src/cli/doctor.ts'
 import { type Check, failed, ok, privilege, skipped, warning } from '../../src/doctor/check.ts'
 import { nodeVersion } from '../../src/doctor/node-checks.ts'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
+import { keptCodePath } from '../../src/sys/kept-code.ts'
 import { run } from './support.ts'
 
 test('checkLine: formats mark, name, finding and hint', () => {
@@ -48,4 +52,22 @@ test('doctor -o json: prints the checks of the text, with the same exit code', a
   assert.equal(checks.length, text.stdout.trimEnd().split('\n').length)
   assert.equal(code, text.code)
   for (const { name, state, found } of checks) assert.ok(name !== '' && state !== undefined && found !== undefined)
+})
+
+async function webAssembly(options: string): Promise<Check | undefined> {
+  const { stdout } = await run(['doctor', '-o', 'json'], { env: { NODE_OPTIONS: options } })
+  return (JSON.parse(stdout) as Check[]).find(({ name }) => name === 'WebAssembly')
+}
+
+test('doctor: says whether the machine code that the build has kept is used', async () => {
+  const compiled = 'compiled by V8 in each run'
+  const isKept = existsSync(keptCodePath(join(dirname(PROGRAM), 'assemble', 'core.wasm')))
+  const found = isKept ? 'with the machine code that the build has kept' : compiled
+  assert.deepEqual(await webAssembly(''), ok('WebAssembly', found))
+  assert.deepEqual(await webAssembly('--interpreted-frames-native-stack'), ok('WebAssembly', compiled))
+})
+
+test('doctor: reports that Node.js runs without WebAssembly', async () => {
+  const check = await webAssembly('--jitless')
+  assert.deepEqual([check?.state, check?.hint], ['failed', 'run Node.js without flags that disable WebAssembly'])
 })

@@ -1,6 +1,6 @@
 /** Loads the assembler's program (`core/`, AssemblyScript), and declares its exports. */
 import { runtimeError } from '../../errors.ts'
-import { loadProgram } from '../../sys/kept-code.ts'
+import { isCodeKept, loadProgram } from '../../sys/kept-code.ts'
 
 /** An address in the program's memory. */
 export type Address = number
@@ -81,7 +81,7 @@ let compiled: WebAssembly.Module | null = null
 /** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor cannot run it */
 export function compileProgram(): WebAssembly.Module {
   try {
-    compiled ??= loadProgram(new URL('../core.wasm', import.meta.url))
+    compiled ??= loadProgram(fileOf())
     return compiled
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error
@@ -91,6 +91,11 @@ export function compileProgram(): WebAssembly.Module {
     })
   }
 }
+
+const fileOf = (): URL => new URL('../core.wasm', import.meta.url)
+
+/** Whether this process uses the machine code that the build has kept of the program. */
+export const usesKeptCode = (): boolean => isCodeKept(fileOf())
 
 /** In a worker: uses what the main thread has compiled. */
 export function useProgram(module: WebAssembly.Module): void {
