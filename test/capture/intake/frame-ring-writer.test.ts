@@ -150,3 +150,24 @@ test('frame ring writer: model: the ring agrees with a list of records', () => {
     }),
   )
 })
+
+test('frame ring writer: has no room for a frame as long as it has none for the control record before it', () => {
+  const shared = allocateRing(RING_BYTES)
+  const writer = new FrameRingWriter(
+    new RingProducer(shared, new Doorbell(Doorbell.allocate())),
+    new FrameStamp(),
+    new FrameBytes(),
+    null,
+  )
+  const consumer = new RingConsumer(shared, null)
+  writer.control(INTERFACE, 0, digits(1500, 0))
+  writer.control(INTERFACE, 1, digits(1500, 0))
+  writer.control(INTERFACE, 2, digits(1500, 0))
+  assert.equal(writer.writeWaiting(), false)
+  assert.equal(writer.hasRoom(100), false)
+  writer.flush()
+  while (!writer.writeWaiting()) assert.equal(read(consumer, RING_BYTES).length > 0, true)
+  writer.flush()
+  read(consumer, RING_BYTES)
+  assert.equal(writer.hasRoom(100), true)
+})
