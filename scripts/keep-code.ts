@@ -46,7 +46,11 @@ const STEPS: Record<string, (path: string) => void> = { make, check }
 function runStep(step: string, path: string): string | null {
   const { NODE_OPTIONS: _, ...env } = process.env
   const { status, signal, stderr } = spawnSync(process.execPath, [import.meta.filename, path, step], { env })
-  return status === 0 ? null : `${signal ?? ''} ${stderr}`.trim()
+  if (status === 0) return null
+  // Where V8 aborts, it prints its own stack, which says nothing about this program.
+  return signal === null
+    ? (/^\w*Error: .*/m.exec(String(stderr))?.[0] ?? `exit code ${status}`)
+    : `V8 ended with ${signal}`
 }
 
 const [folder = COMPILED, step] = process.argv.slice(2)

@@ -55,7 +55,7 @@ function webAssembly(): Check {
     compileProgram()
     return ok(name, usesKeptCode() ? 'with the machine code that the build has kept' : 'compiled by V8 in each run')
   } catch (error) {
-    return failed(name, errorText(error), hintOf(error) ?? 'run Node.js without flags that disable WebAssembly')
+    return failed(name, errorText(error), hintOf(error) ?? 'see the message')
   }
 }
 

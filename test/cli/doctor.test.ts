@@ -8,7 +8,7 @@ import { type Check, failed, ok, privilege, skipped, warning } from '../../src/d
 import { nodeVersion } from '../../src/doctor/node-checks.ts'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
 import { keptCodePath } from '../../src/sys/kept-code.ts'
-import { run } from './support.ts'
+import { CAPTURE, run } from './support.ts'
 
 test('checkLine: formats mark, name, finding and hint', () => {
   assert.equal(checkLine(ok('Node.js', '24.1.0'), false), '✓ Node.js: 24.1.0\n')
@@ -67,7 +67,11 @@ test('doctor: says whether the machine code that the build has kept is used', as
   assert.deepEqual(await webAssembly('--interpreted-frames-native-stack'), ok('WebAssembly', compiled))
 })
 
-test('doctor: reports that Node.js runs without WebAssembly', async () => {
+test('doctor and read: report that Node.js runs without WebAssembly', async () => {
+  const hint = 'start it without flags that disable WebAssembly, such as --jitless'
   const check = await webAssembly('--jitless')
-  assert.deepEqual([check?.state, check?.hint], ['failed', 'run Node.js without flags that disable WebAssembly'])
+  assert.deepEqual(check, failed('WebAssembly', 'this Node.js runs without WebAssembly', hint))
+  const read = await run(['read', CAPTURE], { env: { NODE_OPTIONS: '--jitless' } })
+  assert.equal(read.code, EXIT_RUNTIME)
+  assert.match(read.stderr, /^interceptor: this Node\.js runs without WebAssembly\nstart it without flags/m)
 })

@@ -78,8 +78,13 @@ type HostFunction = (...values: number[]) => unknown
 /** Loaded once per process: the main thread posts it to the workers (see `useProgram`). */
 let compiled: WebAssembly.Module | null = null
 
-/** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor cannot run it */
+/** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor, or Node.js as it was started, cannot run it */
 export function compileProgram(): WebAssembly.Module {
+  if (typeof WebAssembly === 'undefined') {
+    throw runtimeError('this Node.js runs without WebAssembly', {
+      hint: 'start it without flags that disable WebAssembly, such as --jitless',
+    })
+  }
   try {
     compiled ??= loadProgram(fileOf())
     return compiled
