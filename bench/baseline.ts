@@ -14,11 +14,12 @@ export type Ratios = Readonly<Record<string, number>>
 /** What something costs, by who does it, all in one unit. */
 export type Costs = Readonly<Record<string, number>>
 
-/** The ratios of each of our costs to each reference's. @param what both do */
-export function ratiosOf(what: string, ours: Costs, references: Costs): Ratios {
+/** The ratios of each of our costs to each reference's. @param what all do; @param references the names of those that are not ours */
+export function ratiosOf(what: string, costs: Costs, references: RegExp): Ratios {
   const ratios: Record<string, number> = {}
-  for (const [reference, cost] of Object.entries(references)) {
-    for (const [name, ourCost] of Object.entries(ours)) {
+  const all = Object.entries(costs)
+  for (const [reference, cost] of all.filter(([name]) => references.test(name))) {
+    for (const [name, ourCost] of all.filter(([other]) => !references.test(other))) {
       ratios[`${what}: ${name} × ${reference}`] = Number((cost / ourCost).toPrecision(3))
     }
   }

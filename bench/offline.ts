@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PROGRAM } from '../rig/root.ts'
-import { type Costs, ratiosOf } from './baseline.ts'
+import { ratiosOf } from './baseline.ts'
 import { buildGoPeer } from './go-peer.ts'
 import { type Cost, runProgram } from './measure.ts'
 import { inPath, script } from './programs.ts'
@@ -154,12 +154,6 @@ function offlineSection(trace: Trace, samples: ReadonlyMap<string, readonly Samp
       `${result.peakRssMiB} MiB`,
     ]
   })
-  const costsOf = (isReference: boolean): Costs =>
-    Object.fromEntries(
-      results
-        .filter(({ name }) => REFERENCES.test(name) === isReference)
-        .map(({ name, cpuMicrosPerPair }) => [name, cpuMicrosPerPair.median]),
-    )
   const sent = trace.pairs === null ? '' : `, ${whole(trace.pairs)} pairs`
   return {
     title: `Capture file: ${trace.name}${sent}, ${whole(trace.bytes / 2 ** 20)} MiB`,
@@ -167,6 +161,10 @@ function offlineSection(trace: Trace, samples: ReadonlyMap<string, readonly Samp
     rows,
     notes: ['median (min–max) of the rounds; how many times slower than the parse stage, by wall and by CPU time'],
     data: { trace: { ...trace, path: undefined }, results },
-    ratios: ratiosOf(trace.name, costsOf(false), costsOf(true)),
+    ratios: ratiosOf(
+      trace.name,
+      Object.fromEntries(results.map(({ name, cpuMicrosPerPair }) => [name, cpuMicrosPerPair.median])),
+      REFERENCES,
+    ),
   }
 }

@@ -12,7 +12,7 @@ import { Namespace } from '../rig/netns.ts'
 import { programOf } from '../rig/node-processes.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM, ROOT } from '../rig/root.ts'
-import { type Costs, ratiosOf } from './baseline.ts'
+import { ratiosOf } from './baseline.ts'
 import { type CommandLine, cpuMs, runProgram } from './measure.ts'
 import { inPath } from './programs.ts'
 import { type Section, whole } from './report.ts'
@@ -38,19 +38,14 @@ export async function measureStart(rounds: number): Promise<Section> {
     writeFileSync(file, gunzipSync(readFileSync(join(ROOT, 'examples', 'shop.pcap.gz'))))
     const starts = await shortRuns(file, Math.max(MIN_ROUNDS, rounds))
     if (inPath('ip') && process.getuid?.() === 0) starts.push(await captureStart())
-    const wallOf = (isReference: boolean): Costs =>
-      Object.fromEntries(
-        starts
-          .filter(({ what }) => REFERENCES.test(what) === isReference)
-          .map(({ what, wallMs }) => [what.replaceAll('`', ''), wallMs]),
-      )
+    const walls = Object.fromEntries(starts.map(({ what, wallMs }) => [what.replaceAll('`', ''), wallMs]))
     return {
       title: 'Start: the least of several rounds',
       columns: ['', 'CPU ms', 'wall ms'],
       rows: starts.map(({ what, cpuMs: cpu, wallMs }) => [what, whole(cpu), whole(wallMs)]),
       notes: [`capture: CPU of its first ${CAPTURE_MS / 1000} s, wall time until its socket is bound; as root only`],
       data: { starts },
-      ratios: ratiosOf('start', wallOf(false), wallOf(true)),
+      ratios: ratiosOf('start', walls, REFERENCES),
     }
   } finally {
     rmSync(folder, { recursive: true })

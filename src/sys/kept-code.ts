@@ -35,12 +35,14 @@ export const keptCodePath = (path: string): string =>
  */
 export function loadProgram(url: URL): WebAssembly.Module {
   const program = readFileSync(url)
-  return withKeptCode(program, readIfPresent(keptCodePath(fileURLToPath(url)))) ?? new WebAssembly.Module(program)
+  return keptProgram(url, program) ?? new WebAssembly.Module(program)
 }
 
 /** Whether code of the program in a .wasm file is kept that is valid in this process. */
-export const isCodeKept = (url: URL): boolean =>
-  withKeptCode(readFileSync(url), readIfPresent(keptCodePath(fileURLToPath(url)))) !== undefined
+export const isCodeKept = (url: URL): boolean => keptProgram(url, readFileSync(url)) !== undefined
+
+const keptProgram = (url: URL, program: Uint8Array): WebAssembly.Module | undefined =>
+  withKeptCode(program, readIfPresent(keptCodePath(fileURLToPath(url))))
 
 /**
  * The program with its kept code.
