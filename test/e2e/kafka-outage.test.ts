@@ -10,6 +10,7 @@ import {
   configFor,
   keepPutting,
   pairNumber,
+  RECOVERY_MS,
   type Record,
   readTopic,
   shipTo,
@@ -25,9 +26,6 @@ const SLOWLY_MS = 15
 /** Writes five pairs after each pause until stopped. */
 const flow = (run: ShipperRun, pauseMs = 2): (() => Promise<number>) =>
   keepPutting(run, { burst: 5, pauseMs, connections: CONNECTIONS, bodyBytes: 300 })
-
-/** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
-const RECOVERY_MS = 60_000
 
 /** Whether the topic has pairs of every connection with this number or a higher one. */
 const hasAllSince = (number: number, records: readonly Record[]): boolean =>

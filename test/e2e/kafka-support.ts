@@ -9,6 +9,9 @@ import { unpackPair } from '../../src/pair/unpack.ts'
 import { kafkaSinkSpec } from '../../src/ship/worker-data.ts'
 import { type ShipperOptions, type ShipperRun, startShipper } from '../ship/support.ts'
 
+/** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
+export const RECOVERY_MS = 60_000
+
 export interface Overrides {
   kafka?: Partial<Config['kafka']>
   ship?: Partial<Config['ship']>

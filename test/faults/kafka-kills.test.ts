@@ -19,6 +19,7 @@ import {
   configFor,
   keepPutting,
   pairNumber,
+  RECOVERY_MS,
   type Record,
   readTopic,
   shipTo,
@@ -28,8 +29,6 @@ import { assertLaws } from '../support/ledger.ts'
 
 const KILLS = 10
 const STOPPED_MS = 30_000
-/** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
-const RECOVERY_MS = 60_000
 
 const flow = (run: ShipperRun): (() => Promise<number>) =>
   keepPutting(run, { burst: 5, pauseMs: 10, connections: 8, bodyBytes: 300 })
