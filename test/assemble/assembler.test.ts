@@ -9,7 +9,7 @@ import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { AssembleHarness, assemble, HOST_INTERFACE, summary } from '../support/assemble-harness.ts'
 import { numbered, request, response, sequential, wrongPairs } from '../support/http-script.ts'
 import { CLIENT, encodeFrames, type Link, SERVER } from '../support/tcp-frames.ts'
-import { ACK, type Segment, START_MICROS, SYN, TcpScript } from '../support/tcp-script.ts'
+import { ACK, FIN, type Segment, START_MICROS, SYN, TcpScript } from '../support/tcp-script.ts'
 
 const SECOND = 1_000_000
 const from = (port: number): Link => ({ client: { ...CLIENT, port } })
@@ -293,6 +293,31 @@ test('assembler: frames truncated by a snap length lose their end, but their con
   harness.frames(encodeFrames(script.segments).map((frame) => ({ ...frame, bytes: frame.bytes.slice(0, 300) })))
   const { pairs } = harness.finish()
   assert.deepEqual(summary(pairs), ['GET /1 200'])
+})
+
+test('assembler: a FIN behind bytes that a snap length cut off does not complete the response', () => {
+  for (const link of [
+    {},
+    { client: { address: '2001:db8::5', port: 5 }, server: { address: '2001:db8::9', port: 80 } },
+  ]) {
+    const script = new TcpScript()
+      .handshake()
+      .client(request('/'))
+      .server(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(500)}`)
+    const last = script.segments[script.segments.length - 2]
+    last.flags |= FIN
+    script.stray('client', { flags: ACK | FIN, ack: script.next('server') + 1 })
+    const frames = encodeFrames(script.segments, link)
+    const whole = new AssembleHarness().frames(frames).finish()
+    assert.deepEqual(
+      whole.pairs.map(({ response: { body } }) => body.length),
+      [500],
+    )
+    const cut = frames.map((frame) => ({ ...frame, bytes: frame.bytes.slice(0, 200) }))
+    const { pairs, ledger } = new AssembleHarness().frames(cut).finish()
+    assert.deepEqual(pairs, [])
+    assert.equal(count(ledger, 'requests.abandoned.gap'), 1)
+  }
 })
 
 test('assembler: pairs are counted before they are passed, because its thread may be ended at any call', () => {

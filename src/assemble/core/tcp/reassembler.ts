@@ -39,6 +39,7 @@ import {
 } from './held-pieces'
 import { ownerAmbiguous, ownerData, ownerEnd, ownerGap } from './owner'
 import { freeIdleRareState, rareStateOf } from './rare-state'
+import { Segment } from './segment'
 import { seqDiff } from './seq'
 import { clearSuspicion, coveredBytes, isBelieved, overdueSuspicion } from './suspicions'
 
@@ -84,7 +85,7 @@ export function reassemble(
       pass(flow, direction, stream, at, end, seq, ack)
     } else outOfOrder(flow, direction, stream, at, end, seq, ack)
   }
-  if ((flags & FLAG_FIN) !== 0) noteFin(stream, direction, seq + length)
+  if ((flags & FLAG_FIN) !== 0) noteFin(stream, direction, seq + length + Segment.cut)
   if (needsReview(stream) || finSeen(stream)) review(flow, direction)
   if (<u32>flow.client === direction && heldOf(server) !== 0) deliver(flow, 1 - direction)
   if (stream.rare !== null) freeIdleRareState(stream)

@@ -59,7 +59,7 @@ export function segment(
   mark: i32,
 ): void {
   count(C.segments)
-  if (!readSegment(tcp, end, mark < 0 ? -mark : 0)) {
+  if (!readSegment(ip, tcp, end, mark < 0 ? -mark : 0)) {
     count(C.segmentsIgnored)
     return
   }
@@ -197,7 +197,7 @@ function segmentOf(flow: Flow): void {
     handshake(flow, direction, first, ack, flags)
   } else if (!stream.known || !other.known) learn(flow, stream, other, seq, ack)
   if (<u32>flow.client === direction && !hasDelivered(other)) acceptSynAck(other, ack, flags)
-  if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, length, flags)
+  if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, length + Segment.cut, flags)
   else if (ack === 0 || (flags & FLAG_ACK) === 0) {
     // A synthetic capture without acknowledgements: all bytes captured of the peer before count as acknowledged.
     const acknowledged = other.known ? other.nextSeq : ack
