@@ -125,6 +125,12 @@ export class TcpScript {
     return this
   }
 
+  /** The side sends bytes that are not captured. */
+  skip(side: Side, bytes: number): this {
+    this.#next[side] = (this.#next[side] + bytes) >>> 0
+    return this
+  }
+
   /** The next sequence number of a side. */
   next(side: Side): number {
     return this.#next[side]

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { MAX_FIELDS } from '../../../src/assemble/core/head/layout.ts'
 import { count } from '../../../src/ledger/ledger.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
-import { request, response } from '../../support/http-script.ts'
+import { numbered, request, response, wrongPairs } from '../../support/http-script.ts'
 import { TcpScript } from '../../support/tcp-script.ts'
 
 const GIB = 1024 ** 3
@@ -87,6 +87,55 @@ describe('oversize: a body of 1 GB', () => {
     assert.equal(stream(harness, tcp, GIB / 32, asIs), 0)
     harness.script(tcp.close()).finish()
     assert.equal(harness.count('pairs.filtered.contentType'), 1)
+  })
+})
+
+describe('oversize: messages whose sequence numbers begin anew', () => {
+  const MIB = 1024 ** 2
+
+  /** Sends a body of which one byte in 3 MiB is captured. The receiver acknowledges all of it. */
+  function sendThin(script: TcpScript, side: 'client' | 'server', head: string, bytes: number): void {
+    const other = side === 'client' ? 'server' : 'client'
+    script.send(side, head)
+    for (let left = bytes; left > 0; left -= 3 * MIB) {
+      script.skip(side, Math.min(left, 3 * MIB) - 1).send(side, 'x')
+      for (let acks = 0; acks < 5; acks++) script.wait(500).ack(other)
+    }
+  }
+
+  function exchange(script: TcpScript, n: number): void {
+    script.client(request(`/${n}`)).server(numbered(n))
+  }
+
+  for (const sizes of [[2.5], [3.5], [3, 1.5, 1.5], [4.5]]) {
+    test(`pairs that follow requests of ${sizes.join(' and ')} GiB are right`, () => {
+      const script = new TcpScript().handshake()
+      for (const size of sizes) {
+        const length = size * GIB
+        sendThin(script, 'client', `PUT /large HTTP/1.1\r\nContent-Length: ${length}\r\n\r\n`, length)
+        script.server(numbered(-1))
+      }
+      for (let n = 0; n < 4; n++) exchange(script, n)
+      const { pairs, ledger } = assemble(script.close())
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /1 200', 'GET /2 200', 'GET /3 200'])
+      assert.equal(count(ledger, 'requests.abandoned.oversize'), sizes.length)
+      assert.equal(count(ledger, 'responses.orphaned.oversize'), sizes.length)
+      assert.ok(count(ledger, 'bytes.http') > sizes.reduce((sum, size) => sum + size * GIB, 0))
+    })
+  }
+
+  test('pairs that follow responses of 2.5 and 4.5 GiB are right', () => {
+    const script = new TcpScript().handshake()
+    for (const size of [2.5, 4.5]) {
+      script.client(request('/large'))
+      sendThin(script, 'server', `HTTP/1.1 200 OK\r\nContent-Length: ${size * GIB}\r\n\r\n`, size * GIB)
+    }
+    for (let n = 0; n < 4; n++) exchange(script, n)
+    const { pairs, ledger } = assemble(script.close())
+    assert.deepEqual(wrongPairs(pairs), [])
+    assert.equal(pairs.length, 4)
+    assert.ok(count(ledger, 'bytes.http') > 7 * GIB)
   })
 })
 

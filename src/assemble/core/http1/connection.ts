@@ -14,6 +14,8 @@
  * Records: a connection is followed by its two streams, an exchange by its request. Doubts, which few connections have, are a table of
  * its own in the order of the connections: memory is used only for those that are written. The modules around this file hold the rules.
  */
+import * as C from '../counters'
+import { add } from '../counts'
 import { Chain, free, heldBytes } from '../memory/chain'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
@@ -171,7 +173,7 @@ export class Progress {
   newer: Progress | null
   /** Bytes of the current chunk line or trailer section, to bound them. */
   lineBytes: i32
-  /** Bytes of the message as on the wire, and of its body without the chunk framing. */
+  /** Bytes of the message as on the wire (`HUGE_BYTES` and more: at least), and of its body without the chunk framing. */
   wireBytes: i32
   bodyBytes: i32
   /** Sequence number of the first byte after the head. */
@@ -374,6 +376,17 @@ export function endProgress(stream: MessageStream): void {
 export function exchangeOf(stream: MessageStream): Exchange | null {
   const progress = stream.progress
   return progress === null ? null : progress.exchange
+}
+
+/** A message of so many bytes on the wire may have more: it is far beyond any limit. */
+export const HUGE_BYTES: i32 = 1 << 29
+
+/** Adds bytes on the wire to the message in progress. Where 32 bits might not hold them, some are counted at once. */
+export function addWireBytes(progress: Progress, bytes: i32): void {
+  progress.wireBytes += bytes
+  if (progress.wireBytes < 2 * HUGE_BYTES) return
+  progress.wireBytes -= HUGE_BYTES
+  if (progress.exchange !== null) add(C.bytesHttp, <f64>HUGE_BYTES)
 }
 
 /** The chain of a head that is cut between segments. */

@@ -11,7 +11,16 @@ import { Region } from '../memory/regions'
 import { REASON_DOUBTFUL, REASON_EVICTED, REASON_GAP, REASON_OVERSIZE } from '../reasons'
 import { Settings } from '../settings'
 import { MALFORMED, readChunkFraming, SECTION_BYTES } from './chunked'
-import { beginProgress, connectionOf, freePartial, MessageStream, Progress, partialOf, progressOf } from './connection'
+import {
+  addWireBytes,
+  beginProgress,
+  connectionOf,
+  freePartial,
+  MessageStream,
+  Progress,
+  partialOf,
+  progressOf,
+} from './connection'
 import {
   completeMessage,
   cutMessageShort,
@@ -75,7 +84,7 @@ export function parseGap(stream: MessageStream, bytes: i32, seq: i32): void {
   Position.ack = stream.lastAck
   if (state >= COUNTED) {
     damageMessage(stream, REASON_GAP)
-    progressOf(stream).wireBytes += bytes
+    addWireBytes(progressOf(stream), bytes)
     if (state === TO_CLOSE) return
   }
   const counted = state === COUNTED || state === CHUNK_DATA
@@ -300,7 +309,7 @@ function badChunk(stream: MessageStream, end: usize): usize {
 
 function bodyBytes(stream: MessageStream, at: usize, end: usize): void {
   const progress = progressOf(stream)
-  progress.wireBytes += <i32>(end - at)
+  addWireBytes(progress, <i32>(end - at))
   progress.bodyBytes += <i32>(end - at)
   messageBody(stream, at, end)
 }

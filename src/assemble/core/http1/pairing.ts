@@ -13,7 +13,17 @@
  */
 import { NO_REASON, REASON_GAP } from '../reasons'
 import { seqDiff } from '../tcp/seq'
-import { Connection, doubtsOf, Exchange, requestOf, requestsOf, responsesOf, serverStream } from './connection'
+import {
+  Connection,
+  doubtsOf,
+  Exchange,
+  HUGE_BYTES,
+  progressOf,
+  requestOf,
+  requestsOf,
+  responsesOf,
+  serverStream,
+} from './connection'
 import { requestsLost } from './doubts'
 import { abandon } from './outcomes'
 import { prove } from './proof'
@@ -55,7 +65,7 @@ export function match(connection: Connection, seq: i32, ack: i32, interim: bool)
   if (connection.responseDoubt || first.gapBefore) return matchProven(connection, seq, ack, interim)
   // A server cannot answer a request of which it has received nothing: this is a timeout notice, for example
   // (RFC 9110 §15.5.9).
-  if (seqDiff(requestOf(first).startSeq, ack) <= 0) return null
+  if (!hasReceivedSome(connection, first, ack)) return null
   if (!interim) dequeue(connection, first)
   return first
 }
@@ -120,6 +130,13 @@ function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool):
   proven.unconfirmed = true
   if (!interim) dequeue(connection, proven)
   return proven
+}
+
+/** Whether a segment of the server acknowledges some of a request. The numbers of a huge one may have begun anew. */
+function hasReceivedSome(connection: Connection, exchange: Exchange, ack: i32): bool {
+  const request = requestOf(exchange)
+  if (seqDiff(request.startSeq, ack) > 0) return true
+  return (exchange.requestOpen ? progressOf(requestsOf(connection)).wireBytes : request.wireBytes) >= HUGE_BYTES
 }
 
 /** Removes the oldest request from the queue. */
