@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AssembleHarness, summary } from '../support/assemble-harness.ts'
+import { count } from '../../src/ledger/ledger.ts'
+import { AssembleHarness, assemble, summary } from '../support/assemble-harness.ts'
 import { numbered, request, wrongPairs } from '../support/http-script.ts'
 import { propertyRuns } from '../support/property-runs.ts'
-import { encodeFrames } from '../support/tcp-frames.ts'
-import { type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
+import { CLIENT, encodeFrames, SERVER } from '../support/tcp-frames.ts'
+import { ACK, type Segment, START_MICROS, SYN, TcpScript } from '../support/tcp-script.ts'
 
 /** The client's first bytes of each protocol. */
 const FIRST = {
@@ -78,6 +79,34 @@ test('connections: midstream, the client is the side that sends requests, whiche
     const { pairs } = new AssembleHarness().script(script).finish()
     assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /1 200'])
     assert.ok(pairs.every(({ client, server }) => client.port > server.port))
+  }
+})
+
+test('connections: the client is the side that sends requests, whichever side opened the connection', () => {
+  for (const opened of ['by the other side', 'by both sides', 'by both sides, each SYN captured twice']) {
+    for (const client of ['client', 'server'] as const) {
+      const server = client === 'client' ? 'server' : 'client'
+      const script = new TcpScript()
+      if (opened === 'by the other side') script.handshake()
+      else {
+        const sent = [SYN, SYN | ACK].flatMap((flags) =>
+          (['client', 'server'] as const).map((side) => ({ side, flags, seq: script.next(side) })),
+        )
+        for (const { side, flags, seq } of sent) {
+          const ack = flags === SYN ? 0 : script.next(side === 'client' ? 'server' : 'client') + 1
+          for (let copies = opened.includes('twice') ? 2 : 1; copies > 0; copies--)
+            script.stray(side, { flags, seq, ack })
+        }
+        script.midstream()
+      }
+      for (let n = 0; n < 3; n++) script.send(client, request(`/${n}`)).send(server, numbered(n))
+      script.close()
+      const { pairs, ledger } = assemble(script)
+      assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /1 200', 'GET /2 200'], `${opened}: ${client}`)
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(pairs[0].client.port, client === 'client' ? CLIENT.port : SERVER.port)
+      assert.equal(count(ledger, 'flows.protocol.http1'), 1)
+    }
   }
 })
 

@@ -59,6 +59,7 @@ import {
   streamOf,
   TUNNEL_CONNECT,
 } from './tcp/flow'
+import { hasDelivered } from './tcp/handshake'
 
 /** In-order bytes [at, end). tcp/owner.ts documents this function and the others whose names begin with `owner`. */
 export function ownerData(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
@@ -175,8 +176,11 @@ function recogniseFlow(flow: Flow, direction: Direction, at: usize, end: usize):
     opaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2, at, end)
     return false
   }
-  if (flow.lossy || flow.midstream || flow.client === CLIENT_UNKNOWN)
-    return recogniseMidstream(flow, direction, at, end)
+  if (flow.lossy || flow.midstream) return recogniseMidstream(flow, direction, at, end)
+  // The end that accepted the connection may be the one that sends requests, and after a simultaneous open either is.
+  const isTold = <u32>flow.client === direction || hasDelivered(streamOf(flow, 1 - direction))
+  if (!isTold && beginsMessage(at, end, false)) flow.client = <u8>direction
+  else if (flow.client === CLIENT_UNKNOWN) flow.client = <u8>(isCutRequest(at, end) ? direction : 1 - direction)
   const isResponse = <u32>flow.client !== direction
   const result = scanHead(skipEmptyLines(at, end), end, isResponse)
   if (result === HEAD_INVALID && startLineEnd() === 0) {

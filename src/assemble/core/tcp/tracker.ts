@@ -248,13 +248,18 @@ function agreeSignature(flow: Flow): void {
 }
 
 function handshake(flow: Flow, direction: Direction, firstSeq: i32, ack: i32, flags: u8): void {
-  beginStream(streamOf(flow, direction), firstSeq)
+  const own = streamOf(flow, direction)
+  const isFirst = !own.synSeen
+  beginStream(own, firstSeq)
+  const client = 1 - direction
   if ((flags & FLAG_ACK) === 0) {
-    if (flow.client === CLIENT_UNKNOWN) flow.client = <u8>direction
+    if (flow.client === CLIENT_UNKNOWN && isFirst) flow.client = <u8>direction
+    // Both ends open the connection (RFC 9293 §3.5): their data will show which is the client.
+    else if (<u32>flow.client === client && isFirst && !hasDelivered(streamOf(flow, client)))
+      flow.client = CLIENT_UNKNOWN
     return
   }
-  const client = 1 - direction
-  if (flow.client === CLIENT_UNKNOWN) flow.client = <u8>client
+  if (flow.client === CLIENT_UNKNOWN && isFirst) flow.client = <u8>client
   const stream = streamOf(flow, client)
   beginStream(stream, ack)
   // Also after data in the SYN (TCP Fast Open, RFC 7413).
