@@ -1,8 +1,9 @@
 /**
  * The parse stage on one core: a capture's bytes in memory → window → frames → reassembly → HTTP → pairs, encoded and
- * discarded. Everything that the thread of `read` does, without its system calls: the bytes are copied to the window, as `read` does.
+ * discarded. Everything that the thread of `read` does, without its system calls: the bytes are copied to the window, as the kernel does.
  * Live capture is the same with a ring in place of the window's frames.
  */
+import { closeSync, openSync, readSync } from 'node:fs'
 import { Assembler, assemblerMemory } from '../src/assemble/assembler.ts'
 import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
 import type { ProgramMemory } from '../src/assemble/host/memory.ts'
@@ -53,6 +54,8 @@ export interface ParsePass {
   encodedBytes: number
   /** The assembler's part of `cpuMs`: as large as that of `ms`, because each reading of CPU time costs more than a frame. */
   assemblerCpuMs: number
+  /** Likewise the part of the calls that read a file. */
+  readCpuMs: number
 }
 
 /** Receives a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
@@ -80,6 +83,7 @@ export class ParseStage {
   #ms = 0
   #cpuMs = 0
   #assemblerMs = 0
+  #readMs = 0
 
   /**
    * @param options that differ from the defaults; @param onPair receives the pairs, if given
@@ -143,6 +147,26 @@ export class ParseStage {
     })
   }
 
+  /** Reads a capture file with system calls, as `read` does, to its last frame. */
+  read(path: string): void {
+    const { window } = this.#reader
+    const fd = openSync(path, 'r')
+    this.#measured(() => {
+      for (;;) {
+        const room = window.prepare()
+        const start = performance.now()
+        const count = readSync(fd, window.bytes, window.end, room, null)
+        this.#readMs += performance.now() - start
+        if (count === 0) return
+        window.filled(count)
+        this.#reader.advance()
+        this.#intake.flush()
+        this.#drain()
+      }
+    })
+    closeSync(fd)
+  }
+
   /** Ends the capture. */
   end(): ParsePass {
     this.#measured(() => {
@@ -163,7 +187,8 @@ export class ParseStage {
       encodedBytes: this.#encodedBytes - encodedBytes,
       ms: this.#ms,
       cpuMs: this.#cpuMs,
-      assemblerCpuMs: this.#ms === 0 ? 0 : this.#cpuMs * (this.#assemblerMs / this.#ms),
+      assemblerCpuMs: this.#cpuOf(this.#assemblerMs),
+      readCpuMs: this.#cpuOf(this.#readMs),
     }
   }
 
@@ -176,6 +201,12 @@ export class ParseStage {
     this.#ms = 0
     this.#cpuMs = 0
     this.#assemblerMs = 0
+    this.#readMs = 0
+  }
+
+  /** CPU time of a part of the wall time. */
+  #cpuOf(ms: number): number {
+    return this.#ms === 0 ? 0 : this.#cpuMs * (ms / this.#ms)
   }
 
   #placeIn({ memory, place }: ProgramMemory): FramePlace {

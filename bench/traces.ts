@@ -5,6 +5,7 @@
  *   connections at once, over 4 frames and 2.5 KB a pair.
  * - `small`: one short GET and one JSON response of 1.2 KB, each in one segment, 17 kept-alive connections; 2 frames a
  *   pair. An easy trace: quote it only beside the other one.
+ * - `tls`: downloads over 100 TLS connections, two full frames and an acknowledgement at a time; no pairs.
  */
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +25,11 @@ const API_EXCHANGES = 40
 
 const SMALL_CONNECTIONS = 17
 
-export type TraceName = 'small' | 'api'
+const TLS_CONNECTIONS = 100
+/** Payload of a full record of application data (RFC 8446 §5.1). */
+const TLS_RECORD_BYTES = 16_384
+
+export type TraceName = 'small' | 'api' | 'tls'
 
 export interface Trace {
   name: string
@@ -34,22 +39,23 @@ export interface Trace {
   bytes: number
 }
 
-const WRITERS: Record<TraceName, (writer: TraceWriter, random: Random, pairs: number) => void> = {
+const WRITERS: Record<TraceName, (writer: TraceWriter, random: Random, count: number) => void> = {
   small: writeSmall,
   api: writeApi,
+  tls: writeTls,
 }
 
-/** The trace of that name with `pairs` pairs, written when it is not there yet. */
-export function makeTrace(name: TraceName, pairs: number): Trace {
-  const path = join(FOLDER, `${name}-${pairs}.pcap`)
+/** The trace of that name, written when it is not there yet. @param count pairs; of `tls` records of each connection */
+export function makeTrace(name: TraceName, count: number): Trace {
+  const path = join(FOLDER, `${name}-${count}.pcap`)
   if (!existsSync(path)) {
     mkdirSync(FOLDER, { recursive: true })
     const unfinished = `${path}.${process.pid}`
     const random = new Random(SEED)
-    writeTrace(unfinished, random, (writer) => WRITERS[name](writer, random, pairs))
+    writeTrace(unfinished, random, (writer) => WRITERS[name](writer, random, count))
     renameSync(unfinished, path)
   }
-  return { name, path, pairs, bytes: statSync(path).size }
+  return { name, path, pairs: name === 'tls' ? 0 : count, bytes: statSync(path).size }
 }
 
 /** A capture file given by the user. */
@@ -106,4 +112,13 @@ function writeSmall(writer: TraceWriter, random: Random, pairs: number): void {
     done += burst.length
   }
   for (const connection of connections) connection.close()
+}
+
+/** A ClientHello on each connection, then records from the server in turn. */
+export function writeTls(writer: TraceWriter, random: Random, records: number): void {
+  const hello = Buffer.concat([Buffer.from('160301020001000001fc0303', 'hex'), Buffer.alloc(505)])
+  const record = Buffer.concat([Buffer.from('1703034000', 'hex'), Buffer.alloc(TLS_RECORD_BYTES)])
+  const connections = Array.from({ length: TLS_CONNECTIONS }, (_, i) => new Connection(writer, random, i))
+  for (const connection of connections) connection.send('client', hello, 0)
+  for (let i = 0; i < records; i++) for (const connection of connections) connection.send('server', record, 0)
 }

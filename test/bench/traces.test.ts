@@ -33,3 +33,13 @@ test('traces: api has messages of several segments, small has none', (t) => {
   // Three frames for the handshake and three for the close of each connection.
   assert.equal(framesOf('small'), 2 * PAIRS + 6 * 17)
 })
+
+test('traces: tls has two full frames for each acknowledgement, and no pairs', (t) => {
+  const records = 3
+  const trace = makeTrace('tls', records)
+  t.after(() => rmSync(trace.path, { force: true }))
+  const { frames, pairs } = parsePass(readFileSync(trace.path))
+  assert.equal(pairs, 0)
+  // On each of 100 connections a handshake, a ClientHello, and 12 segments a record.
+  assert.equal(frames, 100 * (3 + 1 + records * (12 + 6)))
+})
