@@ -43,6 +43,18 @@ export function colonsAt(at: usize): u32 {
   return i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(COLON)))
 }
 
+/** Whether a byte of [at, end) is white space, a control byte, or no ASCII character. */
+export function hasOddByte(at: usize, end: usize): bool {
+  for (; at < end; at += 16) {
+    const bytes = v128.load(at)
+    // As signed numbers, bytes from 128 on are below 0.
+    const odd = v128.or(i8x16.le_s(bytes, i8x16.splat(SPACE)), i8x16.eq(bytes, i8x16.splat(DELETE)))
+    const among = end - at < 16 ? (1 << (<i32>(end - at))) - 1 : -1
+    if ((i8x16.bitmask(odd) & among) !== 0) return true
+  }
+  return false
+}
+
 /** White space inside a value that may be folded (RFC 9112 §5.2). */
 export function isFold(c: u8): bool {
   return isBlank(c) || c === CR || c === LF

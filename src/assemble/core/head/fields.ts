@@ -1,6 +1,6 @@
 /** Interprets the fields of a complete head: those that decide where the message ends (RFC 9112 §6), and those for the filter. */
 
-import { COLON, COMMA, CR, isBlank, isDigit, isFold, isTokenByte, LOWER } from './bytes'
+import { COLON, COMMA, CR, hasOddByte, isBlank, isDigit, isFold, isTokenByte, LOWER } from './bytes'
 import {
   ANOMALIES,
   ANOMALY_LENGTH_IGNORED,
@@ -36,9 +36,10 @@ const MAX_SAFE: f64 = 9007199254740991
  * Where servers disagree on whether a line of a request is a field that decides its end, the request's end is unknown.
  *
  * @param end address after the last field; @param lengths bit n set: list names of n bytes for the filter
- * @param misread a line may be such a field for some servers; @param nameless a line has no name, which ends the head for some
+ * @param misread a line may be such a field for some servers
+ * @param endsEarly a line without name or colon, or with a blank between them, ends the head for some
  */
-export function interpretFields(end: usize, lengths: u32, isResponse: bool, misread: bool, nameless: bool): void {
+export function interpretFields(end: usize, lengths: u32, isResponse: bool, misread: bool, endsEarly: bool): void {
   let length: f64 = LENGTH_ABSENT
   let coding = CODING_NONE
   let listed: usize = RULE_FIELDS_AT
@@ -68,7 +69,7 @@ export function interpretFields(end: usize, lengths: u32, isResponse: bool, misr
     const framed = coding !== CODING_NONE || length !== LENGTH_ABSENT
     // With both fields, or the coding in HTTP/1.0, servers use one or the other, or refuse (RFC 9112 §6.1).
     const disputed = coding !== CODING_NONE && (length !== LENGTH_ABSENT || isVersion10())
-    if (misread || disputed || (nameless && framed)) coding = CODING_OTHER
+    if (misread || disputed || (framed && (endsEarly || hasOddName(end)))) coding = CODING_OTHER
   }
   store<usize>(RESULTS_AT + RULE_FIELD_COUNT, (listed - RULE_FIELDS_AT) / 4)
   store<f64>(RESULTS_AT + CONTENT_LENGTH, length)
@@ -95,6 +96,14 @@ function isDisputed(name: usize, length: usize): bool {
   const next = load<u8>(name + length)
   if (next !== COLON && !isTokenByte(next)) return true
   return load<u8>(name - 2) !== CR && load<u8>(load<u32>(RESULTS_AT + START_LINE_END) - 1) === CR
+}
+
+/** Whether a field's name has a blank, or a byte that is no ASCII character: Python's http.server ends the head in front of it. */
+function hasOddName(end: usize): bool {
+  for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
+    if (hasOddByte(load<usize>(field), load<usize>(field, 4))) return true
+  }
+  return false
 }
 
 function isVersion10(): bool {

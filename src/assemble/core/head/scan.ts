@@ -36,7 +36,7 @@ import { isPlausible, requestLine, statusLine } from './start-line'
 let fieldsEnd: usize = FIELDS_AT
 /** As `interpretFields` has them. */
 let misread = false
-let nameless = false
+let endsEarly = false
 
 /**
  * Scans the head that begins at `at`. A line ends in CR LF or LF. Recipients disagree on what a CR without LF means, so a
@@ -48,7 +48,7 @@ let nameless = false
 export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32 {
   fieldsEnd = FIELDS_AT
   misread = false
-  nameless = false
+  endsEarly = false
   store<i32>(RESULTS_AT + START_LINE_END, 0)
   store<i32>(RESULTS_AT + FIELD_COUNT, 0)
   const stop = findLineEnd(at, end)
@@ -96,7 +96,7 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
       store<usize>(RESULTS_AT + END, following)
       // A bare LF that ends a head whose start line ends in CR LF is part of a value for some servers.
       const isMixed = load<u8>(stop) === LF && load<u8>(load<u32>(RESULTS_AT + START_LINE_END) - 1) === CR
-      interpretFields(fieldsEnd, lengths, isResponse, misread || isMixed, nameless)
+      interpretFields(fieldsEnd, lengths, isResponse, misread || isMixed, endsEarly)
       return HEAD_COMPLETE
     }
     if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
@@ -172,11 +172,12 @@ function oddLine(line: usize, from: usize, stop: usize): bool {
   while (colon < stop && load<u8>(colon) !== COLON) colon++
   if (colon === stop) {
     if (isHalfFraming(line)) misread = true
+    endsEarly = true
     malformed(line, stop)
     return true
   }
   const nameEnd = trimBlanks(line, colon)
-  if (nameEnd === line) nameless = true
+  if (nameEnd === line || nameEnd !== colon) endsEarly = true
   for (let i = line; i < nameEnd; i++) if (isControl(load<u8>(i))) return false
   let value = colon + 1
   const valueEnd = trimBlanks(value, stop)
