@@ -28,8 +28,17 @@ const UDP_PORTS = {
   teredo: [3544],
 } as const
 
+/**
+ * Tunnels with their port at one end, which answers from there to any port: L2TP (RFC 2661 §8.1) and Teredo (RFC 4380 §5.2).
+ * Packets of all others have it as their destination.
+ */
+const ANSWERING: readonly string[] = ['l2tp', 'teredo']
+
 export type IpTunnel = keyof typeof IP_PROTOCOLS
 export type UdpTunnel = keyof typeof UDP_PORTS
+
+/** Whether packets from the tunnel's port belong to it, and not only packets to it. */
+export const answersFromPort = (tunnel: UdpTunnel): boolean => ANSWERING.includes(tunnel)
 
 /** All names, in the order in which the reference lists them. */
 export const TUNNEL_NAMES = [...Object.keys(IP_PROTOCOLS), ...Object.keys(UDP_PORTS)] as readonly (

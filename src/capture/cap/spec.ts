@@ -1,6 +1,6 @@
 /** Builds the parameters of a capture through libpcap. Main thread. */
 
-import { ipProtocolsOf, parseTunnels, type Tunnels } from '../../net/tunnels.ts'
+import { answersFromPort, ipProtocolsOf, parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
 import type { CapSource } from '../worker-data.ts'
@@ -11,6 +11,8 @@ const CAP_BUFFER_SHARE = 4
 const MAX_CAP_BUFFER = 2 ** 31 - 1
 
 const PROTOCOL_TCP = 6
+/** An authentication header, behind which there may be TCP. */
+const AUTHENTICATION = 51
 
 /** @param devices by interface id; `any`: every interface with an address */
 export function capSource(devices: readonly string[], options: SocketOptions): CapSource {
@@ -37,9 +39,9 @@ export function capFilter(expression: string, exclude: readonly Exclusion[], tun
 
 function notWanted(tunnels: Tunnels): string {
   const ports = [...tunnels.udp].map(([port, name]) =>
-    name === 'teredo' ? `udp port ${port}` : `udp dst port ${port}`,
+    answersFromPort(name) ? `udp port ${port}` : `udp dst port ${port}`,
   )
-  const protocols = [PROTOCOL_TCP, ...ipProtocolsOf(tunnels)].map((protocol) => `ip proto ${protocol}`)
+  const protocols = [PROTOCOL_TCP, AUTHENTICATION, ...ipProtocolsOf(tunnels)].map((protocol) => `ip proto ${protocol}`)
   // Fragments after the first have no ports.
   const udp = ports.length === 0 ? [] : [`(ip proto 17 and (ip[6:2] & 0x1fff != 0 or ${ports.join(' or ')}))`]
   const udp6 = ports.length === 0 ? 'ip6 proto 17' : `(ip6 proto 17 and not (${ports.join(' or ')}))`

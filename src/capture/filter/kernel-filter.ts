@@ -2,7 +2,7 @@
  * The kernel filter in classic BPF: it rejects packets that cannot hold HTTP before the kernel copies them into the
  * ring. If in doubt, it accepts a packet: later stages decide exactly.
  *
- * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to
+ * Passes: IPv4 with protocol TCP or an authentication header, fragments too; IPv6 with next header TCP or an extension header; both behind up to
  * two VLAN tags in the bytes (the kernel removes the outer tag before it runs the filter). With `tunnels`, also the
  * configured tunnels and other encapsulations that the decoder reads: MPLS, PPPoE, 802.1ah, SNAP. Rejects: everything
  * else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all others.
@@ -12,7 +12,7 @@
 import { usageError } from '../../errors.ts'
 import { parseAddress } from '../../net/ip-address.ts'
 import type { PortRange } from '../../net/port-ranges.ts'
-import { ipProtocolsOf, type Tunnels } from '../../net/tunnels.ts'
+import { answersFromPort, ipProtocolsOf, type Tunnels } from '../../net/tunnels.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
 import {
   AD_HARDWARE_TYPE,
@@ -94,10 +94,12 @@ const LLC_SNAP = 0xaaaa
 
 export const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
+/** An authentication header, in IPv4 too (RFC 4302 §3.1.1). */
+const AUTHENTICATION = 51
 /**
  * Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types).
  */
-const EXTENSION_HEADERS = [0, 43, 44, 51, 60, 135, 139, 140]
+const EXTENSION_HEADERS = [0, 43, 44, AUTHENTICATION, 60, 135, 139, 140]
 const IPV4_FRAGMENT_OFFSET = 0x1fff
 export const IPV6_HEADER_BYTES = 40
 
@@ -219,6 +221,7 @@ function ipv4Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
     ...onlyRules(onlyAddresses, 1, 12, 16),
     op(LD_B_IND, 9),
     jumpIf(JEQ_K, PROTOCOL_TCP, tcp),
+    jumpIf(JEQ_K, AUTHENTICATION, accept),
     ...tunnelRules(tunnels, accept, ipv4Ports, 0),
     place(tcp),
     ...(rules.length === 0 ? [] : [...addresses, ...rules]),
@@ -271,7 +274,7 @@ function tunnelRules(tunnels: Tunnels | null, accept: Label, toUdp: readonly Lin
   const protocols = ipProtocolsOf(tunnels).map((protocol) => jumpIf(JEQ_K, protocol, accept))
   if (tunnels.udp.size === 0) return [...protocols, reject]
   const udp = label('UDP')
-  const either = [...tunnels.udp].filter(([, name]) => name === 'teredo')
+  const either = [...tunnels.udp].filter(([, name]) => answersFromPort(name))
   return [
     ...protocols,
     jumpIf(JEQ_K, PROTOCOL_UDP, udp),

@@ -1,5 +1,5 @@
 /**
- * Finds the TCP header of an IP packet: IPv4 with options, IPv6 with extension headers, and tunnels of either.
+ * Finds the TCP header of an IP packet: IPv4 with options and authentication headers, IPv6 with extension headers, and tunnels of either.
  *
  * Results are fields of the decoder, so that a frame costs no object. Checksums are not verified: with offload, packets
  * are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
@@ -53,6 +53,9 @@ const isExtension = (next: number): boolean =>
   next === MOBILITY ||
   next === HIP ||
   next === SHIM6
+
+/** Length of the authentication header at `at`, whose first 8 bytes are present (RFC 4302 §2.2). */
+const authenticationBytes = (view: DataView, at: number): number => (view.getUint8(at + 1) + 2) << 2
 
 /** Decodes one frame at a time; each call overwrites the results of the previous one. Offsets are those of the view. */
 export class PacketDecoder {
@@ -136,14 +139,19 @@ export class PacketDecoder {
     // Length 0 means segmentation offload or BIG TCP: a packet over 64 KiB that has not been segmented yet.
     if (totalLength !== 0 && totalLength < headerLength) return MALFORMED
     this.#bound(totalLength === 0 ? wireEnd : ip + totalLength, end)
-    const protocol = view.getUint8(ip + 9)
-    const data = ip + headerLength
+    let protocol = view.getUint8(ip + 9)
+    let data = ip + headerLength
     const fragment = view.getUint16(ip + 6)
     if ((fragment & 0x3fff) !== 0) {
       this.fragmentPosition = (fragment & 0x1fff) << 3
       this.moreFragments = (fragment & 0x2000) !== 0
       this.fragmentId = view.getUint16(ip + 4)
       return this.#fragment(view, protocol, data)
+    }
+    for (let headers = 0; protocol === AUTHENTICATION; headers++) {
+      if (headers === MAX_EXTENSION_HEADERS || data + 8 > this.endOffset) return MALFORMED
+      protocol = view.getUint8(data)
+      data += authenticationBytes(view, data)
     }
     if (protocol !== PROTOCOL_TCP) return this.#tunnel(view, protocol, data)
     return data > this.endOffset ? MALFORMED : this.#tcp(data)
@@ -162,8 +170,8 @@ export class PacketDecoder {
       if (next === FRAGMENT_HEADER && this.#fragmentHeader(view, at)) {
         return this.#fragment(view, view.getUint8(at), at + 8)
       }
-      const units = view.getUint8(at + 1)
-      const length = next === FRAGMENT_HEADER ? 8 : next === AUTHENTICATION ? (units + 2) << 2 : (units + 1) << 3
+      const options = (view.getUint8(at + 1) + 1) << 3
+      const length = next === FRAGMENT_HEADER ? 8 : next === AUTHENTICATION ? authenticationBytes(view, at) : options
       next = view.getUint8(at)
       at += length
     }
@@ -197,7 +205,8 @@ export class PacketDecoder {
   #fragment(view: DataView, protocol: number, data: number): Verdict {
     const tunnels = this.#tunnelDecoder
     const first = this.fragmentPosition === 0
-    const holdsTcp = protocol === PROTOCOL_TCP || (this.version === 6 && isExtension(protocol))
+    const holdsTcp =
+      protocol === PROTOCOL_TCP || (this.version === 6 ? isExtension(protocol) : protocol === AUTHENTICATION)
     if (!holdsTcp && !tunnels.mayCarry(protocol)) return NON_TCP
     if (data > this.endOffset) return MALFORMED
     this.fragmentDataOffset = data

@@ -5,7 +5,7 @@
  * UDP tunnels are recognised by their port alone, so the caller has to check that the result is a complete packet.
  * Nothing here throws or allocates.
  */
-import type { Tunnels, UdpTunnel } from '../../net/tunnels.ts'
+import { answersFromPort, type Tunnels, type UdpTunnel } from '../../net/tunnels.ts'
 import { afterEthernet, afterEtherType, afterMpls, afterPpp } from './ether-type.ts'
 import { GRE_KEY, type NetworkId, OVERLAY } from './network-id.ts'
 
@@ -59,8 +59,10 @@ export class TunnelDecoder {
   readonly #erspan: boolean
   readonly #etherip: boolean
   readonly #udp: boolean
-  /** The kind of tunnel by UDP port. */
+  /** The kind of tunnel by the UDP port that a packet is sent to. */
   readonly #kinds = new Uint8Array(PORTS)
+  /** The same by the port that a packet comes from. */
+  readonly #answers = new Uint8Array(PORTS)
 
   /** @param network updated with each overlay network of a packet */
   constructor(network: NetworkId, { ip, udp }: Tunnels) {
@@ -70,7 +72,10 @@ export class TunnelDecoder {
     this.#erspan = ip.has('erspan')
     this.#etherip = ip.has('etherip')
     this.#udp = udp.size > 0
-    for (const [port, tunnel] of udp) this.#kinds[port] = KINDS[tunnel]
+    for (const [port, tunnel] of udp) {
+      this.#kinds[port] = KINDS[tunnel]
+      if (answersFromPort(tunnel)) this.#answers[port] = KINDS[tunnel]
+    }
   }
 
   /** Whether packets of this protocol may be tunnels. */
@@ -106,11 +111,9 @@ export class TunnelDecoder {
     return inner < 0 || inner >= end ? NO_TUNNEL : inner
   }
 
-  /** A Teredo packet has the port at either end (RFC 4380 §5.2); all others have it as their destination. */
   #udpKind(view: DataView, at: number): number {
     const kind = this.#kinds[view.getUint16(at + 2)]
-    if (kind !== 0) return kind
-    return this.#kinds[view.getUint16(at)] === KINDS.teredo ? KINDS.teredo : 0
+    return kind !== 0 ? kind : this.#answers[view.getUint16(at)]
   }
 
   #afterUdp(view: DataView, at: number, end: number): number {

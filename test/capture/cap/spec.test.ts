@@ -19,6 +19,7 @@ test('cap filter: accepts TCP, its fragments and tagged frames, as evaluated by 
   const program = compileExpression(capFilter('', [], parseTunnels([])), DLT_EN10MB, 65535)
   const keeps = (data: Uint8Array) => runBpf(program, { data }) > 0
   assert.equal(keeps(frame(1, 80)), true)
+  assert.equal(keeps(frame(1, 80, 51)), true, 'an authentication header')
   assert.equal(keeps(frame(1, 80, 17)), false)
   assert.equal(keeps(ethernet({ ethertype: 0x0806, payload: new Uint8Array(28) })), false)
   const tagged = packet({ source: A, destination: B, protocol: 6, payload: tcp(1, 80) })

@@ -107,6 +107,11 @@ test('bpf: excludes IPv6 endpoints, and ports of any address', () => {
   assert.equal(keeps({ exclude }, ethernet({ payload: optioned, tags: [0x8100] })), false, 'behind options and a tag')
 })
 
+test('bpf: passes authentication headers, behind which there may be TCP', () => {
+  for (const addresses of [IPV4, IPV6])
+    assert.equal(keeps({}, ethernet({ payload: packet({ ...addresses, protocol: 51 }) })), true)
+})
+
 test('bpf: passes later fragments, whose first bytes are not ports', () => {
   const exclude = [{ address: null, port: 80 }]
   assert.equal(keeps({ exclude }, ethernet({ payload: packet({ ...IPV4, fragmentOffset: 0 }) })), false)
@@ -211,7 +216,7 @@ test('bpf: passes every configured tunnel over IPv4 and IPv6, tagged or not; wit
 })
 
 test('bpf: passes UDP only to configured ports, also behind IP options, and later fragments', () => {
-  const tunnels = parseTunnels(['vxlan:6635', 'teredo'])
+  const tunnels = parseTunnels(['vxlan:6635', 'teredo', 'l2tp'])
   const datagram = (from: number, to: number, more: object = {}) =>
     ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(to, new Uint8Array(40), from), ...more }) })
   const cases: [frame: Uint8Array, kept: boolean][] = [
@@ -220,6 +225,7 @@ test('bpf: passes UDP only to configured ports, also behind IP options, and late
     [datagram(1, 4789), false],
     [datagram(1, 3544), true],
     [datagram(3544, 1), true],
+    [datagram(1701, 1), true],
     [datagram(1, 6635, { optionBytes: 12 }), true],
     [datagram(1, 53, { optionBytes: 12 }), false],
     [datagram(1, 6635, { fragmentOffset: 0x2000 }), true],
@@ -266,7 +272,11 @@ test('bpf: tunnels are subject to the addresses and to the expression, not to th
 test('bpf: agrees with libpcap about which untagged frames are TCP', { skip: needs('libpcap') }, () => {
   const ours = buildFilter(REQUEST)
   const extensions = [0, 43, 44, 51, 60, 135, 139, 140].map((type) => `ip6[6] = ${type}`).join(' or ')
-  const theirs = compileExpression(`ip proto 6 or (ip6 and (ip6[6] = 6 or ${extensions}))`, DLT_EN10MB, 262144)
+  const theirs = compileExpression(
+    `ip proto 6 or ip proto 51 or (ip6 and (ip6[6] = 6 or ${extensions}))`,
+    DLT_EN10MB,
+    262144,
+  )
   const header = fc.record({
     ethertype: fc.constantFrom(0x0800, 0x86dd, 0x0806, 0x8847),
     payload: fc.uint8Array({ minLength: 40, maxLength: 60 }),

@@ -102,6 +102,17 @@ for (const [name, first, headers] of EXTENSIONS) {
   })
 }
 
+test('PacketDecoder: decodes IPv4 with an authentication header, whole, fragmented and around a packet', () => {
+  const authentication = (next: number): Uint8Array => Uint8Array.from([next, 4, ...new Array<number>(22).fill(0)])
+  const { verdict, tcpOffset } = decode(v4(concat([authentication(6), SEGMENT]), 51))
+  assert.deepEqual([verdict, tcpOffset], [TCP, 44])
+  const fragment = decode(patched(v4(concat([authentication(6), SEGMENT]), 51), 6, [0x20, 0]))
+  assert.deepEqual([fragment.verdict, fragment.fragmentProtocol, fragment.fragmentWanted], [FRAGMENT, 51, true])
+  assert.equal(decode(v4(concat([authentication(4), v4()]), 51)).tcpOffset, 64)
+  assert.equal(decode(v4(authentication(6).subarray(0, 7), 51)).verdict, MALFORMED)
+  assert.equal(decode(v4(concat(new Array<Uint8Array>(17).fill(authentication(51))), 51)).verdict, MALFORMED)
+})
+
 test('PacketDecoder: recognises fragments of both versions', () => {
   const four = decode(patched(v4(), 4, [0x12, 0x34, 0x20, 0x03]))
   assert.equal(four.verdict, FRAGMENT)

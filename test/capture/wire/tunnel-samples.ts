@@ -75,6 +75,9 @@ export const TUNNELS: Tunnel[] = [
   inUdp('Teredo', (inner) => udp(3544, inner)),
   inUdp('Teredo, from the relay', (inner) => udp(50000, inner, 3544)),
   inUdp('L2TP', (inner) => udp(1701, bytes([0, 2, 0, 7, 0, 9], [0xff, 3], pppProtocol(inner), inner))),
+  inUdp('L2TP, from its port', (inner) =>
+    udp(50000, bytes([0, 2, 0, 7, 0, 9], [0xff, 3], pppProtocol(inner), inner), 1701),
+  ),
   inUdp('L2TP with length, sequence and padding', (inner) =>
     udp(1701, bytes([0x4a, 2, 0, 80, 0, 7, 0, 9], [0, 1, 0, 0], [0, 3, 0, 0, 0], [0xff, 3], pppProtocol(inner), inner)),
   ),
