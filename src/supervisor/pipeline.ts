@@ -21,6 +21,7 @@ import type { AddResult, Outcome, PipelineOptions, TargetPipeline } from './opti
 import type { Plan } from './plan.ts'
 import { RunEnd } from './run-end.ts'
 import { RunProgress } from './run-progress.ts'
+import { returnStartMemory } from './start-memory.ts'
 import { RunTargets } from './targets/run-targets.ts'
 import { AssemblerState } from './workers/assembler-state.ts'
 import type { RunWorkers } from './workers/run-workers.ts'
@@ -33,8 +34,6 @@ const CHECK_MS = 50
 const LIVE_CHECK_MS = 500
 /** A live run that was not checked for this long had no CPU: interfaces dropped frames meanwhile, or connections to Kafka ended. */
 const PAUSE_MS = 5_000
-/** By then start-up is over and its memory can be returned. */
-const STARTED_MS = 5_000
 /** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
 export function startPipeline(options: PipelineOptions): TargetPipeline {
   return new Pipeline(options)
@@ -246,7 +245,7 @@ class Pipeline implements TargetPipeline {
       log: this.#options.log,
     })
     await this.#targets.begin(targets, opened)
-    setTimeout(releaseStartMemory, STARTED_MS).unref()
+    returnStartMemory(releaseStartMemory, () => (this.#shedding?.observe().overload ?? 1) < 1)
   }
 
   #postToAssemblers(message: ToAssembler): void {

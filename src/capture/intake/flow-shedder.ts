@@ -11,6 +11,11 @@
  * threshold rises by what the buffers could absorb, and faster while nothing waits at all; above it only up to HIGH,
  * and if the program has become much faster than what arrives.
  *
+ * With a CPU quota the process stands still for up to 0.1 s, in which the buffers fill up; then it empties them at full
+ * speed. So a moment at which little waits does not show that more can be kept: a rise is decided by the highest level of
+ * recent time. For the same reason an overload that has just ended is likely to return: for RETURNING_MS the threshold
+ * falls before the buffers overflow.
+ *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while
  *            rises      │                              │ overflow is near│ it grows
@@ -46,12 +51,16 @@ const LONGEST_WAIT_MS = 3000
 const LEAST_KEPT = 3 / 4
 /** Time constant of the averages. */
 const AVERAGE_MS = 100
+/** Time constant with which a high level is forgotten. */
+const LEVEL_MEMORY_MS = 100
+/** An overload that follows another one within this time is a part of it. */
+const RETURNING_MS = 10_000
 /**
  * Bounds of one fall, as shares of the threshold. It is bounded because unoptimised code may soon be several times as
  * fast.
  */
 const LEAST_FALL = 0.95
-const MOST_FALL = 1 / 2
+const MOST_FALL = 1 / 3
 /** While the output is full, whose speed is not measured, the threshold falls to this share of itself. */
 const OUTPUT_FALL = 7 / 8
 /** Bounds of one rise, as factors. It is bounded because each rise admits partial connections. */
@@ -87,6 +96,9 @@ export interface LoadPeriod {
   readonly outputFull: boolean
 }
 
+/** How long the buffers may overflow before the first connections are shed. */
+const longestOverflow = (isSourceOnly: boolean): number => (isSourceOnly ? SOURCE_OVERFLOWING_MS : OVERFLOWING_MS)
+
 export class FlowShedder {
   #threshold = KEEP_ALL
   /** Averages, bytes per millisecond. */
@@ -96,6 +108,10 @@ export class FlowShedder {
   #growingMs = 0
   #overflowingMs = 0
   #sinceChangeMs = 0
+  /** Since connections were shed last. */
+  #sinceShedMs = Number.POSITIVE_INFINITY
+  /** The highest level of recent time. */
+  #highest = 0
 
   /** KEEP_ALL while nothing is shed. */
   get threshold(): number {
@@ -105,26 +121,33 @@ export class FlowShedder {
   endPeriod(period: LoadPeriod): void {
     this.#measure(period)
     const { fill, capacity, isSourceOnly, outputFull } = period
-    const room = this.#threshold === KEEP_ALL ? capacity : Math.min(capacity, this.#longestQueue(capacity))
+    const room = this.#isOverloaded ? Math.min(capacity, this.#longestQueue(capacity)) : capacity
     const level = (fill * capacity) / room
+    this.#highest = Math.max(level, this.#highest * Math.exp(-period.ms / LEVEL_MEMORY_MS))
     if (this.#overflows(level, room, isSourceOnly)) this.#fall(level, room)
     else if (outputFull) {
       if (this.#sinceChangeMs >= OUTPUT_FALL_AFTER_MS) this.#change(OUTPUT_FALL)
     } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS && level < HIGH)
-      this.#rise(level, room)
+      this.#rise(this.#highest, room)
   }
 
-  #measure({ ms, served, grown, lost }: LoadPeriod): void {
+  /** Whether connections are shed, or were a short time ago. */
+  get #isOverloaded(): boolean {
+    return this.#sinceShedMs < RETURNING_MS
+  }
+
+  #measure({ ms, served, grown, lost, isSourceOnly }: LoadPeriod): void {
     const weight = ms / (ms + AVERAGE_MS)
     this.#served += weight * (served / ms - this.#served)
     this.#growth += weight * ((grown + lost) / ms - this.#growth)
     // A thread that was not scheduled sees everything that arrived in that time in one period.
     const counted = Math.min(ms, GROWING_MS / 2)
     this.#growingMs = grown + lost > 0 ? this.#growingMs + counted : 0
-    // With little CPU, periods are long and some have no loss although the load is far too high.
-    const overflowed = Math.min(ms, OVERFLOWING_MS / 2)
+    // With little CPU, periods are long and some have no loss although the load is far too high. One period alone shows nothing.
+    const overflowed = Math.min(ms, longestOverflow(isSourceOnly) / 2)
     this.#overflowingMs = Math.max(0, this.#overflowingMs + (lost > 0 ? overflowed : -overflowed))
     this.#sinceChangeMs += ms
+    this.#sinceShedMs = this.#threshold < KEEP_ALL ? 0 : this.#sinceShedMs + ms
   }
 
   /** Bytes. It has a minimum, so that a program that was stopped is detected as running again. */
@@ -133,9 +156,7 @@ export class FlowShedder {
   }
 
   #overflows(level: number, room: number, isSourceOnly: boolean): boolean {
-    if (this.#threshold === KEEP_ALL) {
-      return this.#overflowingMs >= (isSourceOnly ? SOURCE_OVERFLOWING_MS : OVERFLOWING_MS)
-    }
+    if (!this.#isOverloaded) return this.#overflowingMs >= longestOverflow(isSourceOnly)
     if (this.#growingMs < GROWING_MS || this.#sinceChangeMs < FALL_AFTER_MS || level < HIGH) return false
     return level >= CRITICAL || (1 - level) * room < this.#growth * REACTION_MS
   }
