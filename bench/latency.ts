@@ -111,7 +111,7 @@ function latencySection(cpuPercent: number, measured: readonly number[]): Sectio
       ['`capture` of lo', figure(median), figure(p99), figure(most), whole(measured.length), `${figure(cpuPercent)} %`],
     ],
     notes: [
-      'most of it is the wait for a block of the kernel ring; a batch is sent once no pair has arrived for a tenth of ship.linger',
+      'most of it is the wait for a block of the kernel ring; where bursts of pairs are rare, a batch is sent once none has arrived for a tenth of ship.linger',
       'the broker stamps records in whole milliseconds',
     ],
     data: { median, p99, most, pairs: measured.length, cpuPercent },

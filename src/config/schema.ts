@@ -64,7 +64,7 @@ const ship = section('The destination of pairs, and their buffer.', {
   maxAge: duration('5m', 'Pairs that have waited longer are dropped and counted as `pairs.dropped.maxAge`.', 1),
   linger: duration(
     '50ms',
-    'The longest time that a batch waits for more pairs. Once none has arrived for a fifth of it, or for a tenth where pairs arrive in bursts more than half of it apart, the batch is sent.',
+    'The longest time that a batch waits for more pairs. Where pairs arrive in bursts more than half of it apart, the batch is sent once none has arrived for a tenth of it.',
     0,
     60_000,
   ),

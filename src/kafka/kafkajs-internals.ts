@@ -22,10 +22,26 @@ export interface QueueEntry {
   reject(error: Error): void
 }
 
+/** A request that was sent. */
+interface SentRequest {
+  /** Milliseconds since the Unix epoch. */
+  readonly sentAt: number
+  /** Milliseconds. */
+  readonly requestTimeout: number
+  timeoutRequest(): void
+}
+
 /** The requests of one connection. */
 export interface RequestQueue {
   readonly pending: readonly unknown[]
-  readonly inflight: ReadonlyMap<number, unknown>
+  readonly inflight: ReadonlyMap<number, SentRequest>
+  /** Milliseconds. */
+  readonly requestTimeout: number
+  requestTimeoutIntervalId: NodeJS.Timeout | undefined
+  isConnected(): boolean
+  scheduleRequestTimeoutCheck(): void
+  /** Ends the timers. */
+  destroy(): void
   /** Milliseconds since the Unix epoch; −1: not throttled. */
   throttledUntil: number
   canSendSocketRequestImmediately(): boolean

@@ -17,6 +17,9 @@ const MAX_THROTTLE_MS = 15_000
 /** Share of a session's lifetime after which a client authenticates again; Java's client waits for 85 to 95 %. */
 const SESSION_SHARE = 0.8
 
+/** How often a connection looks for requests that have timed out. */
+const TIMEOUT_CHECK_MS = 1000
+
 let repaired = false
 
 /** Applies every repair. Safe to call again. */
@@ -34,6 +37,8 @@ export function repairKafkajs(): void {
  * - After every response kafkajs sets a timer with a negative delay, which fires at once and sets the next one, so that
  *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the
  *   end of a throttle.
+ * - kafkajs looks for requests that have timed out ten times a second, on each connection and also when there are none: at low rates
+ *   a fifth of what wakes the thread. For timeouts of 15 seconds, once a second is enough.
  * - kafkajs obeys a throttle of any length, and measures it on the wall clock: one that is set back would prolong it.
  * - kafkajs ignores a response to no request. Such a response means that the two sides disagree, and the request it was
  *   meant for would wait for its timeout, so the connection must end.
@@ -43,6 +48,17 @@ function repairRequestQueue(): void {
   const { scheduleCheckPendingRequests, maybeThrottle, fulfillRequest, canSendSocketRequestImmediately } = prototype
   prototype.scheduleCheckPendingRequests = function (): void {
     if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
+  }
+  prototype.scheduleRequestTimeoutCheck = function (): void {
+    this.destroy()
+    const check = (): void => {
+      const nowMs = Date.now()
+      for (const request of this.inflight.values()) {
+        if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest()
+      }
+      if (!this.isConnected()) this.destroy()
+    }
+    this.requestTimeoutIntervalId = setInterval(check, Math.min(this.requestTimeout, TIMEOUT_CHECK_MS))
   }
   prototype.maybeThrottle = function (ms): void {
     maybeThrottle.call(this, ms === null ? ms : Math.min(ms, MAX_THROTTLE_MS))

@@ -33,12 +33,13 @@ const LIVE_NAP_MS = 4
  */
 const GATHER_MS = 10
 /**
- * While pairs arrive at FULL_BYTES per FULL_MS or faster, they come without pause, and batches are sent because they are full or
- * old. The nap then lasts until about FULL_BYTES have arrived, but at most FULL_NAP_MS.
+ * Where PACE_BYTES or more arrived within the last PACE_MS, pairs come without pause, and batches are sent because they are full
+ * or old. The naps then last until FULL_BYTES have arrived or a batch is due, but at most PACE_MS, whatever each of them has brought:
+ * every wake-up costs as much as fifty pairs.
  */
+const PACE_MS = 50
+const PACE_BYTES = 256 * 1024
 const FULL_BYTES = 1024 * 1024
-const FULL_MS = 80
-const FULL_NAP_MS = 20
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
@@ -90,8 +91,12 @@ export class Shipper {
   #paused = false
   #settled = 0
   #progressMs = 0
-  /** When the last nap after pairs began. */
-  #nappedMs = 0
+  /** When pairs that are read now may have arrived: since the last nap began. Null: there was no nap. */
+  #arrivedMs: number | null = null
+  /** Bytes read since `#pacedMs`, and how many were read per millisecond in the PACE_MS before it; 0: fewer than PACE_BYTES. */
+  #pacedBytes = 0
+  #pacedMs = 0
+  #bytesPerMs = 0
 
   constructor(parts: ShipperParts) {
     this.#parts = parts
@@ -176,7 +181,7 @@ export class Shipper {
     const taken = viewer === null && !this.#discarding && this.#queue.pairs === 0 ? this.#takeFrom(slot, nowMs) : 0
     if (taken >= MAX_READ_BYTES) return taken
     const before = this.#queue.pairs
-    const read = this.#queue.read(rings[slot], MAX_READ_BYTES - taken, nowMs, viewer)
+    const read = this.#queue.read(rings[slot], MAX_READ_BYTES - taken, this.#arrivedMs ?? nowMs, viewer)
     ledger.read(this.#queue.pairs - before)
     return taken + read
   }
@@ -185,7 +190,7 @@ export class Shipper {
     const { sink } = this.#parts
     if (sink.take === undefined) return 0
     const pairs = this.#ringPairs[slot]
-    pairs.begin(MAX_READ_BYTES, nowMs)
+    pairs.begin(MAX_READ_BYTES, this.#arrivedMs ?? nowMs)
     sink.take(pairs, nowMs)
     return pairs.end()
   }
@@ -267,9 +272,13 @@ export class Shipper {
   async #pause(bytesRead: number, nowMs: number): Promise<void> {
     const { bell, sink, control } = this.#parts
     const isLive = !this.#waits
+    this.#arrivedMs = null
+    this.#pacedBytes += bytesRead
     if (bytesRead >= BUSY_BYTES && !(isLive && this.#empty)) return new Promise((resolve) => setImmediate(resolve))
-    if (bytesRead > 0) {
-      const napMs = isLive ? this.#liveNapMs(bytesRead, nowMs) : NAP_MS
+    const paceMs = isLive ? this.#paceMs(nowMs) : 0
+    if (bytesRead > 0 || paceMs > 0) {
+      this.#arrivedMs = nowMs
+      const napMs = paceMs > 0 ? paceMs : isLive ? this.#liveNapMs(nowMs) : NAP_MS
       return new Promise((resolve) => setTimeout(resolve, napMs))
     }
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
@@ -277,11 +286,22 @@ export class Shipper {
     await bell.waitAsync(sleepMs, () => control.command !== command || this.#hasNews())
   }
 
-  #liveNapMs(bytesRead: number, nowMs: number): number {
-    const sinceMs = nowMs - this.#nappedMs
-    this.#nappedMs = nowMs
-    const fullMs = Math.round((FULL_BYTES * sinceMs) / bytesRead)
-    if (fullMs <= FULL_MS) return Math.max(LIVE_NAP_MS, Math.min(fullMs, FULL_NAP_MS))
+  /** How long the next nap in live capture is; 0: none, as pairs do not arrive without pause. */
+  #paceMs(nowMs: number): number {
+    const sinceMs = nowMs - this.#pacedMs
+    if (sinceMs >= PACE_MS) {
+      const enough = this.#pacedBytes * PACE_MS >= PACE_BYTES * sinceMs
+      this.#bytesPerMs = enough ? this.#pacedBytes / sinceMs : 0
+      this.#pacedBytes = 0
+      this.#pacedMs = nowMs
+    }
+    if (this.#bytesPerMs === 0) return 0
+    const { sink } = this.#parts
+    const longestMs = Math.min(sink.gatherMs ?? GATHER_MS, PACE_MS, sink.nextDueMs - nowMs)
+    return Math.max(LIVE_NAP_MS, Math.min(longestMs, Math.round(FULL_BYTES / this.#bytesPerMs)))
+  }
+
+  #liveNapMs(nowMs: number): number {
     const dueMs = Math.max(NAP_MS, this.#parts.sink.nextDueMs - nowMs)
     return dueMs <= GATHER_MS ? dueMs : LIVE_NAP_MS
   }

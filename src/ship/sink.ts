@@ -32,6 +32,8 @@ export interface Sink {
   readonly end: SinkEnd | null
   /** When `pump` is to be called again even if no pair arrives; Infinity for never. */
   readonly nextDueMs: number
+  /** Where pairs come without pause: for how many milliseconds they may gather in the rings before they are sent. Absent: a few. */
+  readonly gatherMs?: number
   /** Removes pairs from the queue's front and sends them, as far as the output and the context's `limit` permit. */
   pump(queue: PairQueue, nowMs: number): void
   /**

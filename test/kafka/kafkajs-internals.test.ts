@@ -48,9 +48,12 @@ test('kafkajs: connections and request queues have the methods that are called',
         'waitForPendingRequests',
         'maybeThrottle',
         'scheduleCheckPendingRequests',
+        'scheduleRequestTimeoutCheck',
         'canSendSocketRequestImmediately',
+        'destroy',
       ],
     ],
+    ['network/requestQueue/socketRequest.js', ['timeoutRequest']],
     ['broker/index.js', ['fetch', 'describeConfigs', 'isConnected']],
   ]
   for (const [file, names] of parts) {

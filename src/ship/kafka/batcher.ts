@@ -15,16 +15,11 @@ import type { BatchStore } from '../left-pairs.ts'
 const POOL_BYTES = 8 * 1024 * 1024
 /** The pairs of a batch arrived within this share of `maxAge`, so that dropping it drops no pair much younger than the oldest. */
 const AGE_SHARE = 16
-/**
- * Open batches are sent after this share of the linger time without another pair. Pairs arrive in bursts, one for each block of a
- * kernel ring, and waiting for the next burst fills a batch little.
- */
-const QUIET_SHARE = 5
 /** Pairs that arrive within this share of the linger time after each other belong to one burst; those that go on for longer, to none. */
 const BURST_SHARE = 10
 /**
- * Where no pair had arrived for more than this share of the linger time before a burst, batches are sent at the burst's end: the
- * next one will come too late to be waited for.
+ * Where no pair had arrived for more than this share of the linger time before a burst, batches are sent when the burst ends: the
+ * next one will come too late to be waited for. Pairs arrive in bursts, one for each block of a kernel ring.
  */
 const RARE_SHARE = 2
 /**
@@ -71,9 +66,10 @@ export class Batcher {
   /** Batches of an earlier batcher, until the topic's partitions are known. Never sent from here. */
   readonly #unassigned = newPartition(-1)
   #order = 0
-  /** When the newest pair of all batches arrived. */
+  /** When the newest pair of all batches arrived, and when it was added. */
   #newestMs = -Infinity
-  /** When the latest burst of pairs began, and how long none had arrived before it; 0: not known, or pairs arrive without pause. */
+  #addedMs = -Infinity
+  /** When the latest burst of pairs began, and how long none had arrived before it; 0: pairs arrive without pause. */
   #burstMs = -Infinity
   #pauseMs = 0
   #pool: RecordBatch[] = []
@@ -134,11 +130,11 @@ export class Batcher {
    * @param heldBytes the bytes it counted for in the queue. It counts for as many here, not for the length of its
    *   record, so that moving pairs from the queue never overfills the buffer
    */
-  added(batch: RecordBatch, heldBytes: number): void {
+  added(batch: RecordBatch, heldBytes: number, nowMs: number): void {
     this.pairs += 1
     this.byteCount += heldBytes
     batch.heldBytes += heldBytes
-    if (batch.newestMs > this.#newestMs) this.#noteArrival(batch.newestMs)
+    if (nowMs > this.#addedMs) this.#noteArrival(batch.newestMs, nowMs)
   }
 
   /**
@@ -272,13 +268,15 @@ export class Batcher {
     return this.#unassigned.sealed.length === 0 ? this.#partitions : [...this.#partitions, this.#unassigned]
   }
 
-  #noteArrival(arrivedMs: number): void {
-    const pauseMs = arrivedMs - this.#newestMs
+  /** Pairs that gathered in their ring while the shipper slept may have arrived at any time of it: there was no pause before them. */
+  #noteArrival(arrivedMs: number, nowMs: number): void {
+    const pauseMs = arrivedMs - this.#addedMs
     const longestMs = this.#options.lingerMs / BURST_SHARE
-    this.#newestMs = arrivedMs
+    this.#addedMs = nowMs
+    this.#newestMs = Math.max(this.#newestMs, arrivedMs)
     if (pauseMs > longestMs) {
       this.#burstMs = arrivedMs
-      this.#pauseMs = pauseMs === Infinity ? 0 : pauseMs
+      this.#pauseMs = pauseMs
     } else if (arrivedMs - this.#burstMs > longestMs) this.#pauseMs = 0
   }
 
@@ -291,7 +289,8 @@ export class Batcher {
   #dueMs(batch: RecordBatch): number {
     if (this.flushing || batch.size >= this.batchBytes) return -Infinity
     const { lingerMs } = this.#options
-    const quietMs = Math.ceil(lingerMs / (this.#pauseMs * RARE_SHARE > lingerMs ? BURST_SHARE : QUIET_SHARE))
+    if (this.#pauseMs * RARE_SHARE <= lingerMs) return batch.oldestMs + lingerMs
+    const quietMs = Math.ceil(lingerMs / BURST_SHARE)
     // The newest pair of all partitions decides, so that their batches share a request.
     return Math.min(batch.oldestMs + lingerMs, this.#newestMs + quietMs)
   }

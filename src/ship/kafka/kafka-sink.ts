@@ -120,6 +120,10 @@ export class KafkaSink implements Sink {
     return this.#nextDueMs
   }
 
+  get gatherMs(): number {
+    return this.#spec.lingerMs
+  }
+
   pump(queue: PairQueue, nowMs: number): void {
     this.#cluster.refreshIfDue(nowMs)
     const more = this.take(queue, nowMs)

@@ -67,7 +67,7 @@ export class RecordEncoder {
     const arrivedMs = nowMs - (((nowMs | 0) - pair.arrivedMs) | 0)
     const batch = this.#batcher.batchFor(partition, recordBytes, arrivedMs)
     batch.append(value, start, length, this.#partitioner.key, headers, this.#wallClock(nowMs), arrivedMs)
-    this.#batcher.added(batch, pair.recordBytes)
+    this.#batcher.added(batch, pair.recordBytes, nowMs)
     return recordBytes
   }
 

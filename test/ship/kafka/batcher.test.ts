@@ -13,12 +13,19 @@ const NO_HEADERS = Uint8Array.of(0)
 const cell = (): CounterCell => ({ counts: new Float64Array(1), index: 0 })
 
 /** Adds a pair whose value is its number. */
-function add(batcher: Batcher, partition: number, number: number, nowMs: number, bytes = 60): void {
+function add(
+  batcher: Batcher,
+  partition: number,
+  number: number,
+  nowMs: number,
+  bytes = 60,
+  arrivedMs: number = nowMs,
+): void {
   const value = new Uint8Array(bytes)
   new DataView(value.buffer).setUint32(0, number)
-  const batch = batcher.batchFor(partition, bytes + 32, nowMs)
-  batch.append(value, 0, bytes, null, NO_HEADERS, 0, nowMs)
-  batcher.added(batch, HELD)
+  const batch = batcher.batchFor(partition, bytes + 32, arrivedMs)
+  batch.append(value, 0, bytes, null, NO_HEADERS, 0, arrivedMs)
+  batcher.added(batch, HELD, nowMs)
 }
 
 /** The numbers in a batch, read relative to the end of each record, because its length field has one or two bytes. */
@@ -51,12 +58,12 @@ test('batcher: a batch is due once no pair has arrived for a while, when it is f
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions
   add(batcher, 0, 1, 100)
-  assert.equal(batcher.next(partition, 109), null)
-  assert.equal(batcher.nextDueMs(), 110)
-  add(batcher, 1, 2, 105)
-  assert.equal(batcher.next(partition, 110), null)
-  assert.equal(batcher.next(partition, 115)?.count, 1)
-  assert.equal(batcher.next(other, 115)?.count, 1)
+  assert.equal(batcher.next(partition, 104), null)
+  assert.equal(batcher.nextDueMs(), 105)
+  add(batcher, 1, 2, 103)
+  assert.equal(batcher.next(partition, 105), null)
+  assert.equal(batcher.next(partition, 108)?.count, 1)
+  assert.equal(batcher.next(other, 108)?.count, 1)
   batcher.done(other, cell())
   for (let number = 0; number < 20; number += 1) add(batcher, 1, number, 200)
   assert.ok((batcher.next(other, 200)?.count ?? 0) < 20)
@@ -67,21 +74,34 @@ test('batcher: a batch is due once no pair has arrived for a while, when it is f
   assert.equal(batcher.next(partition, 300)?.count, 1)
 })
 
-test('batcher: a batch is due sooner after a burst before which nothing had arrived for long, unless pairs go on arriving', () => {
+/** Milliseconds from the last arrival until the batch is due that these pairs begin. */
+function dueAfter(batcher: Batcher, ...times: number[]): number {
+  for (const nowMs of times) add(batcher, 0, nowMs, nowMs)
+  const dueMs = batcher.nextDueMs()
+  batcher.next(batcher.partitions[0], dueMs)
+  batcher.done(batcher.partitions[0], cell())
+  return dueMs - times[times.length - 1]
+}
+
+test('batcher: a batch waits for the next burst of pairs, unless bursts are rare', () => {
   const batcher = makeBatcher()
-  const dueAfter = (...times: number[]): number => {
-    for (const nowMs of times) add(batcher, 0, nowMs, nowMs)
-    const dueMs = batcher.nextDueMs()
-    batcher.next(batcher.partitions[0], dueMs)
-    batcher.done(batcher.partitions[0], cell())
-    return dueMs - times[times.length - 1]
-  }
-  assert.equal(dueAfter(100), 10, 'no burst before it is known')
-  assert.equal(dueAfter(125), 10)
-  assert.equal(dueAfter(151), 5)
-  assert.equal(dueAfter(200, 202, 205), 5)
-  assert.equal(dueAfter(300, 304, 308), 10)
-  assert.equal(dueAfter(320), 10)
+  assert.equal(dueAfter(batcher, 100), 5)
+  assert.equal(dueAfter(batcher, 125), 50)
+  assert.equal(dueAfter(batcher, 151), 5)
+  assert.equal(dueAfter(batcher, 200, 202, 205), 5)
+  assert.equal(dueAfter(batcher, 300, 304, 308), 42)
+  assert.equal(dueAfter(batcher, 320), 50)
+})
+
+test('batcher: pairs that gathered in their ring since the last ones are no burst of their own', () => {
+  const batcher = makeBatcher()
+  dueAfter(batcher, 100, 104, 108)
+  add(batcher, 0, 1, 158, 60, 108)
+  assert.equal(batcher.nextDueMs(), 158)
+  assert.equal(batcher.next(batcher.partitions[0], 157), null)
+  assert.equal(batcher.next(batcher.partitions[0], 158)?.count, 1)
+  batcher.done(batcher.partitions[0], cell())
+  assert.equal(dueAfter(batcher, 170), 50, 'there was no pause of 62 ms')
 })
 
 test('batcher: a batch is due after the linger time even if pairs keep arriving', () => {
@@ -97,6 +117,7 @@ test('batcher: a batch is due after the linger time even if pairs keep arriving'
 test('batcher: an open batch joins a request once it is half full or has waited for half of the linger time', () => {
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions
+  dueAfter(batcher, 88, 92, 96)
   add(batcher, 0, 1, 100)
   assert.equal(batcher.next(partition, 105, true), null)
   assert.equal(batcher.next(partition, 105), null)
