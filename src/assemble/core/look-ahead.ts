@@ -12,7 +12,7 @@ import { interfaceAt } from './interfaces'
 import { Region } from './memory/regions'
 import { INTERFACE_ID_AT, ipOf, isFrame, LENGTH_AT, PLACED, TAG_AT, tcpOf } from './ring-layout'
 import { FLOW_BYTES, Flow } from './tcp/flow'
-import { firstAlike, flowCount } from './tcp/flow-table'
+import { firstAlike, openCount } from './tcp/flow-table'
 
 /** Frames that are looked at together. A processor can wait for some ten reads at once. */
 const FRAMES: usize = 8
@@ -20,9 +20,9 @@ const FRAMES: usize = 8
 const FEW_FLOWS: u32 = 4096
 const CACHE_LINE: usize = 64
 
-/** Whether there are so many connections that their records are not in the caches. */
+/** Whether so many connections are open that their records are not in the caches. Those that are closed get few frames. */
 export function paysToLookAhead(): bool {
-  return flowCount() > FEW_FLOWS
+  return openCount() > FEW_FLOWS
 }
 
 /** Reads ahead for the frames among the next whole records. @returns the address after those records */

@@ -7,7 +7,7 @@ import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { PLACED_RECORDS_BYTES, type PlaceRegions, type Span, WINDOW_BYTES } from '../../ring/frame-place.ts'
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 import type { AssemblerOptions } from '../assembler-options.ts'
-import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
+import { RESULTS_AT, SCANNER_END, TEMPLATES_AT } from '../core/head/layout.ts'
 import {
   SIZE_OF_CONNECTION,
   SIZE_OF_DOUBTS,
@@ -76,7 +76,7 @@ export class ProgramMemory {
   /** Address of the rules (rule-tables.ts). */
   readonly rules: Address
   readonly ruleBytes = RULE_BYTES
-  #template = 0
+  #template = TEMPLATES_AT
   #text: Address
 
   /** @param holdsPlace whether frames are put in place, instead of into rings */
@@ -148,7 +148,7 @@ export class ProgramMemory {
     this.bytes.fill(0, this.#traffic, this.#traffic + this.#interfaceCount * INTERFACE_COUNTERS_BYTES)
     this.bytes.fill(0, this.#interfaces, this.#interfaces + this.#interfaceCount * this.#interfaceBytes)
     this.#interfaceCount = 0
-    this.#template = 0
+    this.#template = TEMPLATES_AT
     this.clearTexts()
     this.#putWords(this.#layout, this.#words)
     this.#putWords(

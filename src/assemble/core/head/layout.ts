@@ -3,6 +3,9 @@
  * offsets are in bytes; numbers are little-endian, and 32 bits wide unless noted.
  */
 
+/** Constant parts of pairs, which the host stores. The compiler puts the program's own constants below, from 1024 on. */
+export const TEMPLATES_AT = 2048
+
 /** Results of a scan and of a digest. */
 export const RESULTS_AT = 4096
 export const END = 0

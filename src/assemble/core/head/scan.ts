@@ -102,7 +102,7 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
     if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
     if (
       // Nearly every line: a name, a colon, a space, and a value.
-      load<u16>(colon) === COLON_SPACE &&
+      load<u16>(colon) === <u16>COLON_SPACE &&
       colon > line &&
       load<u8>(colon - 1) > SPACE &&
       load<u8>(colon + 2) > SPACE &&
@@ -116,37 +116,34 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
 
 /**
  * Reads a line such as nearly all are: a name, a colon, a space, a value, CR LF. The ends of name and value are looked for in all of
- * WINDOW_BYTES at once, which is faster than loops over so few bytes (bench/README.md).
+ * WINDOW_BYTES at once, which is faster than loops over so few bytes, and each condition ends the attempt by a branch of its own, which
+ * needs fewer instructions than their conjunction (bench/README.md).
  *
  * @returns where the next line begins; ODD if it is another line
  */
 function plainLine(line: usize, end: usize): usize {
   if (load<u8>(line) <= SPACE) return ODD
-  const colons = colonsAt(line) | (colonsAt(line + 16) << 16)
   const controls =
     <u64>(controlsAt(line) | (controlsAt(line + 16) << 16)) |
     ((<u64>(controlsAt(line + 32) | (controlsAt(line + 48) << 16))) << 32)
-  if (colons === 0) return ODD
-  const colon = line + <usize>ctz(colons)
   const stop = controls !== 0 ? line + <usize>ctz(controls) : findLineEnd(line + WINDOW_BYTES, end)
-  const isPlain =
-    colon < stop &&
-    stop + 1 < end &&
-    load<u16>(stop) === CR_LF &&
-    load<u16>(colon) === COLON_SPACE &&
-    load<u8>(colon - 1) > SPACE &&
-    load<u8>(colon + 2) > SPACE &&
-    load<u8>(stop - 1) > SPACE &&
-    colon > line &&
-    fieldsEnd !== RULE_FIELDS_AT
-  if (!isPlain) return ODD
+  // Without a colon among them, the address behind them: what is there decides.
+  const colon = line + <usize>ctz(colonsAt(line) | (colonsAt(line + 16) << 16))
+  if (colon >= stop || stop + 1 >= end) return ODD
+  // The colon and the line's end, each with the bytes beside it. In front of a colon that begins a line is an LF.
+  const middle = load<u32>(colon - 1)
+  const last = load<u32>(stop - 1)
+  if ((middle & 0x00ffff00) !== COLON_SPACE << 8) return ODD
+  if ((last & 0x00ffff00) !== CR_LF << 8) return ODD
+  if ((middle & 0xff) <= SPACE || middle >> 24 <= SPACE || (last & 0xff) <= SPACE) return ODD
+  if (fieldsEnd === RULE_FIELDS_AT) return ODD
   field(line, colon, colon + 2, stop)
   return stop + 2
 }
 
 /** A colon and a space, little-endian. */
-const COLON_SPACE: u16 = 0x203a
-const CR_LF: u16 = 0x0a0d
+const COLON_SPACE: u32 = 0x203a
+const CR_LF: u32 = 0x0a0d
 
 function field(name: usize, nameEnd: usize, value: usize, valueEnd: usize): void {
   const at = fieldsEnd

@@ -19,7 +19,7 @@ import { CLOSED, PROVEN, UNPROVEN } from '../memory/list'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
 import { CLIENT_UNKNOWN, Direction, extrasOf, FLOW_BYTES, Flow, PROTOCOL_HTTP1, streamOf, Tail, tailOf } from './flow'
-import { move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
+import { closedSize, move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
 import { freeRareState } from './rare-state'
 import { hashOf, hashTerm } from './tuple-hash'
 
@@ -68,6 +68,11 @@ export function openFlowTable(capacity: u32): void {
 /** Flows in the table, closed ones that linger included. */
 export function flowCount(): u32 {
   return Region.flows.used
+}
+
+/** Those that are open. */
+export function openCount(): u32 {
+  return flowCount() - closedSize()
 }
 
 /** Keys that all lookups have compared since the start, modulo 2^32. Only tests read it. */
