@@ -27,8 +27,8 @@ const REQUIRED = ['pino', 'yaml']
 const PACKAGES = 'packages'
 /** What runs before `capture` has its socket. */
 const START = ['program', 'effective', 'run-pipeline', 'live-input']
-/** What runs directly after that. */
-const RUN = ['run-parts', 'threads', 'target-set', 'release-memory']
+/** What runs directly after that. Threads are loaded alone: a run in the main thread has none, and Piscina is most of their code. */
+const RUN = ['run-parts', 'target-set', 'release-memory']
 
 /** Modules that a thread or a process starts with, without extension, from src/. */
 function entries(): string[] {
