@@ -11,6 +11,7 @@ import { PlaceSource, type RecordSource, RingSource } from '../src/assemble/reco
 import { FileReader } from '../src/capture/files/file-reader.ts'
 import { memoryOf, ownMemory } from '../src/capture/files/window.ts'
 import { Intake } from '../src/capture/intake/intake.ts'
+import { loadPlainFrames, PlainFrames } from '../src/capture/intake/plain-frames.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
@@ -42,6 +43,8 @@ const OPTIONS: AssemblerOptions = {
 }
 /** Shared by all passes with as many connections, as a thread has a single one. */
 const MEMORY = assemblerMemory(OPTIONS, true)
+/** Compiled as early as the program of a run is: kept code is accepted only while V8's flags are unchanged. */
+const PLAIN_FRAMES = loadPlainFrames()
 
 /** The result of one pass. */
 export interface ParsePass {
@@ -108,6 +111,7 @@ export class ParseStage {
     const intake = new Intake({
       rings: place === null ? [new RingProducer(ring, this.#bell)] : [],
       place,
+      plain: place === null ? null : new PlainFrames(PLAIN_FRAMES, memory.memory, place),
       counters: this.#captureCounts,
       whenFull: 'wait',
       bell: this.#bell,

@@ -18,6 +18,7 @@ const features = ['simd', 'bulk-memory', 'mutable-globals', 'sign-ext', 'nontrap
 /** Entry, compiled file, and whether the host provides the memory. */
 const programs = [
   ['src/assemble/core/index.ts', 'dist/src/assemble/core.wasm', true],
+  ['src/capture/intake/plain-core/index.ts', 'dist/src/capture/intake/plain-core.wasm', true],
   ['src/pair/json-core/index.ts', 'dist/src/pair/json-core.wasm', false],
 ]
 

@@ -1,4 +1,5 @@
 import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { RecordShape } from './files/pcap-resync.ts'
 
 /**
  * Metadata of the current frame. Source and sink share this object because V8 allocates for a double that is passed as
@@ -47,6 +48,26 @@ export interface FrameSink {
   tick(): void
   /** Ends a batch: makes all frames so far visible to the assemblers. */
   flush(): void
+}
+
+/** A part of a pcap file: records of Ethernet frames one after the other, little-endian, whose last one may be cut. */
+export interface PcapRecords {
+  readonly bytes: Uint8Array
+  /** Where in `bytes`. */
+  at: number
+  end: number
+  readonly shape: RecordShape
+  readonly interfaceId: number
+}
+
+/** A sink for the readers of files. */
+export interface FileSink extends FrameSink {
+  /**
+   * Processes the first frames at once if it can, as `frame` would do one by one.
+   *
+   * @returns where the first record begins that it leaves to `frame`; `stamp` has the time of the one before
+   */
+  plainFrames(records: PcapRecords): number
 }
 
 /** Frames that wait in the source's buffer for the sink. */

@@ -18,12 +18,14 @@ import { readFiles } from './files/file-source.ts'
 import { memoryOf, ownMemory } from './files/window.ts'
 import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
+import type { PlainFrames } from './intake/plain-frames.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
 /** A thread that the assembler shares. */
 export interface CaptureThread extends Pick<FileContext, 'afterRead'> {
   /** Where files are read to, and where the assembler finds their frames. */
   place: FramePlace
+  plain: PlainFrames
 }
 
 /**
@@ -45,6 +47,7 @@ export async function runCapture(
   const sink = new Intake({
     rings,
     place,
+    plain: thread?.plain ?? null,
     counters: data.counters,
     whenFull: data.whenFull,
     bell,

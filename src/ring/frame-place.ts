@@ -142,6 +142,16 @@ export class FramePlace {
     this.#last += size
   }
 
+  /** Up to where records can be written whose first one was claimed. */
+  get recordsEnd(): number {
+    return this.#records.end
+  }
+
+  /** Makes records readable that were written from the claimed address on, with their lengths. @param bytes of all of them */
+  commitWritten(bytes: number): void {
+    this.#last += bytes
+  }
+
   /** The window's bytes are no longer needed: all frames have been read, or are lost. */
   settle(): void {
     if (this.#next === this.#last) return

@@ -1,7 +1,7 @@
 /** Rigs for the capture stage: captures built by hand, a recording sink, and an intake with accessible rings. */
 
 import { FileReader } from '../../src/capture/files/file-reader.ts'
-import type { FrameSink } from '../../src/capture/frame-sink.ts'
+import type { FileSink, PcapRecords } from '../../src/capture/frame-sink.ts'
 import { FrameStamp } from '../../src/capture/frame-sink.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
@@ -22,7 +22,7 @@ export interface SeenFrame {
 }
 
 /** Records every frame. */
-export class RememberingSink implements FrameSink {
+export class RememberingSink implements FileSink {
   readonly stamp = new FrameStamp()
   readonly frames: SeenFrame[] = []
   readonly interfaces = new Map<number, InterfaceInfo>()
@@ -32,6 +32,10 @@ export class RememberingSink implements FrameSink {
   }
 
   removeInterface(): void {}
+
+  plainFrames({ at }: PcapRecords): number {
+    return at
+  }
 
   frame(
     bytes: Uint8Array,

@@ -58,6 +58,7 @@ function resolveTarget(from: string, specifier: string): string {
 const ASSEMBLY_SCRIPT = [
   'src/assemble/core',
   'test/assemble/core',
+  'src/capture/intake/plain-core',
   'src/pair/json-core',
   'src/wasm',
   'test/pair/programs',

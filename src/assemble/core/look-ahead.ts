@@ -7,10 +7,11 @@
  *     frame ─▶ bucket ─▶ flow ─▶ connection
  *     …        all at once, from left to right
  */
+
+import { INTERFACE_ID_AT, ipOf, isFrame, LENGTH_AT, PLACED, TAG_AT, tcpOf } from '../../wasm/ring-layout'
 import { CONNECTION_BYTES } from './http1/connection'
 import { interfaceAt } from './interfaces'
 import { Region } from './memory/regions'
-import { INTERFACE_ID_AT, ipOf, isFrame, LENGTH_AT, PLACED, TAG_AT, tcpOf } from './ring-layout'
 import { FLOW_BYTES, Flow } from './tcp/flow'
 import { firstAlike, openCount } from './tcp/flow-table'
 

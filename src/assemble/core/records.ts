@@ -1,9 +1,5 @@
 /** The records of frames (ring-layout.ts), read block by block: frames and ticks are processed here, the rest by the host. */
-import { setTime } from './clock'
-import * as C from './counters'
-import { add, count } from './counts'
-import { interfaceAt } from './interfaces'
-import { lookAhead, paysToLookAhead } from './look-ahead'
+
 import {
   END_OFFSET_AT,
   FLOW_HASH_AT,
@@ -20,7 +16,12 @@ import {
   TAG_AT,
   TICK,
   tcpOf,
-} from './ring-layout'
+} from '../../wasm/ring-layout'
+import { setTime } from './clock'
+import * as C from './counters'
+import { add, count } from './counts'
+import { interfaceAt } from './interfaces'
+import { lookAhead, paysToLookAhead } from './look-ahead'
 import { advance } from './tcp/flow-lifetime'
 import { takeSecrets } from './tcp/flow-table'
 import { segment } from './tcp/tracker'

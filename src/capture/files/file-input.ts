@@ -12,7 +12,7 @@ import { fileErrorText, InterceptorError, runtimeError } from '../../errors.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import type { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
-import type { FrameSink } from '../frame-sink.ts'
+import type { FileSink } from '../frame-sink.ts'
 import { describeLinkType } from '../wire/link-types.ts'
 import { FileReader } from './file-reader.ts'
 import type { FormatHost } from './format.ts'
@@ -34,7 +34,7 @@ const MAX_DAMAGE = 16
 
 /** The parts of a worker that reading files needs. */
 export interface FileContext {
-  sink: FrameSink
+  sink: FileSink
   /** Of the window that files are read into, one after the other. */
   memory: WindowMemory
   control: Control
@@ -46,7 +46,7 @@ export interface FileContext {
 }
 
 export class FileInput implements FormatHost {
-  readonly sink: FrameSink
+  readonly sink: FileSink
   readonly #path: string
   readonly #name: string
   readonly #context: FileContext

@@ -1,5 +1,5 @@
 /** The interface between the readers of capture formats and the file input. */
-import type { FrameSink } from '../frame-sink.ts'
+import type { FileSink } from '../frame-sink.ts'
 import type { Window } from './window.ts'
 
 /**
@@ -15,7 +15,7 @@ export interface FormatReader {
 
 /** Receives a reader's results. */
 export interface FormatHost {
-  readonly sink: FrameSink
+  readonly sink: FileSink
   /** Id of the interface of this name, announced at its first use; null: the file's own interface. */
   interfaceId(name: string | null): number
   /**

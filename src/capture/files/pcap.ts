@@ -2,6 +2,7 @@
  * Reads pcap files (draft-ietf-opsawg-pcap; pcap-savefile(5)): both byte orders, micro- and nanoseconds, and the
  * modified format of Kuznetzov's libpcap patch, whose record headers are 8 bytes longer.
  */
+import { LINKTYPE_ETHERNET } from '../wire/link-types.ts'
 import type { FormatHost, FormatReader } from './format.ts'
 import { MAX_RECORD_BYTES } from './format.ts'
 import { findRecord, type RecordShape } from './pcap-resync.ts'
@@ -103,7 +104,18 @@ export class PcapReader implements FormatReader {
     let at = window.begin
     let other = false
     window.wanted = headerBytes
+    const isUsual = little && !swapped && !mayBeSwapped && linkType === LINKTYPE_ETHERNET
+    const records = { bytes, at, end, shape: this.#shape!, interfaceId }
     while (at + headerBytes <= end) {
+      if (isUsual) {
+        records.at = at
+        const next = sink.plainFrames(records)
+        if (next !== at) {
+          this.#noteSeconds(view.getUint32(at, little), Math.floor(sink.stamp.micros / 1e6))
+          at = next
+          continue
+        }
+      }
       const seconds = view.getUint32(at, little)
       const fraction = view.getUint32(at + 4, little)
       let captured = view.getUint32(at + (swapped ? 12 : 8), little)
@@ -126,12 +138,17 @@ export class PcapReader implements FormatReader {
       }
       sink.stamp.micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
       sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, interfaceId)
-      if (this.#firstSeconds < 0) this.#firstSeconds = seconds
-      this.#lastSeconds = seconds
+      this.#noteSeconds(seconds, seconds)
       at = frame + captured
     }
     window.begin = at
     return other
+  }
+
+  /** Of records that were passed on. */
+  #noteSeconds(first: number, last: number): void {
+    if (this.#firstSeconds < 0) this.#firstSeconds = first
+    this.#lastSeconds = last
   }
 
   #lose(window: Window): void {

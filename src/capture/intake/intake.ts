@@ -17,7 +17,7 @@ import { discardPages } from '../../sys/release-memory.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { FrameFilter } from '../filter/frame-filter.ts'
-import { type Backlog, FrameStamp, type SheddingSink } from '../frame-sink.ts'
+import { type Backlog, type FileSink, FrameStamp, type PcapRecords, type SheddingSink } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import {
   FRAGMENT,
@@ -34,6 +34,7 @@ import type { FrameQueue } from './frame-queue.ts'
 import { FrameRingWriter } from './frame-ring-writer.ts'
 import { LoadMeter } from './load-meter.ts'
 import { PlacedFrameWriter } from './placed-frame-writer.ts'
+import type { PlainFrames } from './plain-frames.ts'
 
 const C = CAPTURE_COUNTERS.index
 
@@ -50,6 +51,8 @@ export interface IntakeOptions {
   rings: RingProducer[]
   /** Where frames are put for the only assembler, which works in the same thread. Default: there are rings. */
   place?: FramePlace | null
+  /** Describes plain frames in that place. Default: each frame is decoded. */
+  plain?: PlainFrames | null
   /** A CAPTURE_COUNTERS block, until `countInto` sets another. */
   counters: Float64Array
   /** When a ring is full: `wait` for room (files), or `drop` the frame and shed connections for a while (live). */
@@ -71,7 +74,7 @@ export interface IntakeOptions {
   clock?: () => number
 }
 
-export class Intake implements SheddingSink {
+export class Intake implements SheddingSink, FileSink {
   readonly stamp = new FrameStamp()
   readonly #rings: readonly RingProducer[]
   readonly #queues: readonly FrameQueue[]
@@ -85,6 +88,7 @@ export class Intake implements SheddingSink {
   readonly #filter: FrameFilter | null
   readonly #secret: number
   readonly #isPlaced: boolean
+  readonly #plain: PlainFrames | null
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -105,6 +109,8 @@ export class Intake implements SheddingSink {
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
     this.#isPlaced = (options.place ?? null) !== null
+    // A filter reads each frame.
+    this.#plain = this.#filter === null ? (options.plain ?? null) : null
     this.#load = new LoadMeter({
       control: options.control,
       rings: options.rings,
@@ -121,6 +127,20 @@ export class Intake implements SheddingSink {
 
   removeInterface(id: number): void {
     this.#announce(INTERFACE_GONE, id, NO_PAYLOAD)
+  }
+
+  plainFrames(records: PcapRecords): number {
+    const plain = this.#plain
+    if (plain === null || !plain.holds(records.bytes)) return records.at
+    const frames = plain.describe(records, this.#secret)
+    if (frames === 0) return records.at
+    const counters = this.#counters
+    counters[C.seen] += frames
+    counters[C.bytesCaptured] += plain.next - records.at - frames * records.shape.headerBytes
+    counters[C.queued] += frames
+    counters[C.truncated] += plain.truncated
+    this.stamp.micros = plain.micros
+    return plain.next
   }
 
   frame(

@@ -12,6 +12,7 @@ import { AssembleLoop } from '../../assemble/assemble-loop.ts'
 import { assemblerMemory } from '../../assemble/assembler.ts'
 import type { ProgramMemory } from '../../assemble/host/memory.ts'
 import type { AssembleTask, FromAssembler, KnownInterface } from '../../assemble/worker-data.ts'
+import { loadPlainFrames, PlainFrames } from '../../capture/intake/plain-frames.ts'
 import { runCapture } from '../../capture/run.ts'
 import type { CaptureWorkerData } from '../../capture/worker-data.ts'
 import { failureOf } from '../../errors.ts'
@@ -41,6 +42,7 @@ export class OneThread implements Stages {
   /** The memory of one assembler after the other, and where frames are put in it; null: none was started. */
   #memory: ProgramMemory | null = null
   #place: FramePlace | null = null
+  #plain: PlainFrames | null = null
   /** Processes all frames in place; null: no assembler runs. */
   #assembler: (() => void) | null = null
   /** Processes the pairs in the rings; null: another thread does. */
@@ -51,7 +53,11 @@ export class OneThread implements Stages {
     const { port1, port2 } = new MessageChannel()
     const control = new Control(data.control)
     const work = async (post: (message: FromWorker) => void): Promise<void> => {
-      const thread = { place: this.#place ?? notRunning(), afterRead: () => this.#afterRead(control) }
+      const thread = {
+        place: this.#place ?? notRunning(),
+        plain: this.#plain ?? notRunning(),
+        afterRead: () => this.#afterRead(control),
+      }
       await runCapture(data, port2, post, thread)
     }
     return workerRun(onMessage, work, {
@@ -78,6 +84,7 @@ export class OneThread implements Stages {
     const place = this.#place ?? this.#placeIn(memory, task)
     this.#memory = memory
     this.#place = place
+    this.#plain ??= new PlainFrames(loadPlainFrames(), memory.memory, place)
     const work = async (post: (message: FromWorker) => void): Promise<void> => {
       const bell = new DemandBell(task.ownBell, () => this.#runShipper())
       const restingBytes = this.#shipper === null ? undefined : RESTING_BYTES

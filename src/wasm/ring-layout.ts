@@ -1,4 +1,4 @@
-/** Frame records, as in src/ring/layout.ts. */
+/** Frame records, as in src/ring/layout.ts, for the programs that write and read them. */
 export const LENGTH_AT: usize = 0
 export const TAG_AT: usize = 4
 export const MICROS_AT: usize = 8
@@ -16,6 +16,7 @@ export const PLACED_IP_AT: usize = 24
 export const PLACED_TCP_AT: usize = 28
 export const PLACED_END_AT: usize = 32
 export const PLACED_NETWORK_AT: usize = 36
+export const PLACED_BYTES: usize = 40
 
 /** Whether records of this tag are frames. */
 export function isFrame(tag: i32): bool {
