@@ -96,6 +96,20 @@ describe('tracker: one tuple, several connections', () => {
     )
   })
 
+  test('a copy of a short connection that is captured after its close is the same connection', () => {
+    for (const one of [first().close(), first().reset('client')]) {
+      const length = one.micros - START_MICROS
+      for (const delay of [length, length + 4000]) {
+        const copy = one.segments.map((segment) => ({ ...segment, micros: segment.micros + delay }))
+        const tcp = new TcpHarness().script(one).segments(copy)
+        assert.equal(tcp.count('flows.seen'), 1)
+        assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
+      }
+      const again = one.segments.map((segment) => ({ ...segment, micros: segment.micros + length + 6000 }))
+      assert.equal(new TcpHarness().script(one).segments(again).count('flows.seen'), 2, 'replayed')
+    }
+  })
+
   test('traffic replayed without its close supersedes the connection; a repeated SYN does not', () => {
     const one = first()
     const replayed = one.segments.map((segment) => ({ ...segment, micros: segment.micros + SECOND }))

@@ -5,8 +5,8 @@
  * second capture point shows packets twice.
  *
  *     segment     open flow                                             closed flow
- *     SYN         its own again: CONTINUES; nothing delivered yet:      STARTS
- *                 STARTS; else remembered until a segment
+ *     SYN         its own again: CONTINUES; nothing delivered yet:      its own within TWIN_MICROS: COMES_LATE;
+ *                 STARTS; else remembered until a segment               else STARTS
  *                 CONFIRMS_SYN
  *     SYN-ACK     its own again: CONTINUES; of a remembered SYN:        its own again: COMES_LATE; else STARTS
  *                 STARTS; a second one for the same SYN: remembered
@@ -76,7 +76,7 @@ export function judgeSegment(flow: Flow, micros: f64, lastMicros: f64): u32 {
   if (flow.closed) {
     if (!startsConnection()) return COMES_LATE
     if (!isSyn && confirmsSyn(flow)) return CONFIRMS_SYN
-    return (isSyn ? synStarts(flow) : dataStarts(flow, silence)) ? STARTS : COMES_LATE
+    return (isSyn ? synStarts(flow, micros - lastMicros) : dataStarts(flow, silence)) ? STARTS : COMES_LATE
   }
   if (!isSyn) return confirmsSyn(flow) ? CONFIRMS_SYN : CONTINUES
   return (flags & FLAG_ACK) === 0 ? judgeSyn(flow, silence <= TWIN_MICROS) : judgeSynAck(flow)
@@ -93,10 +93,13 @@ function comesFromFormer(flow: Flow, micros: f64): bool {
 
 /**
  * Whether a SYN on a closed flow's tuple starts another connection. A client does not repeat a SYN once both ends have
- * closed, but a server may repeat its SYN-ACK.
+ * closed, but a server may repeat its SYN-ACK, and the second copy of a short connection may begin after the first has ended.
+ *
+ * @param after time since the flow's last segment; negative where a file is read again
  */
-function synStarts(flow: Flow): bool {
-  return (Segment.flags & FLAG_ACK) === 0 || !isRepeatedSyn(streamOf(flow, Segment.direction), Segment.seq)
+function synStarts(flow: Flow, after: f64): bool {
+  if (!isRepeatedSyn(streamOf(flow, Segment.direction), Segment.seq)) return true
+  return (Segment.flags & FLAG_ACK) === 0 && (after < 0 || after > TWIN_MICROS)
 }
 
 /** Whether data on a closed flow's tuple belongs to another connection, and is not a late segment of the old one. */
