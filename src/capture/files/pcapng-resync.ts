@@ -11,6 +11,8 @@ const MAX_TYPE = 10
 const MIN_BLOCK_BYTES = 16
 /** Larger blocks are not searched for. */
 const MAX_CANDIDATE_BYTES = 1024 * 1024
+/** Bytes read beyond a candidate's end. With fewer, the candidate would be copied for every few bytes that are searched. */
+const STRIDE_BYTES = 64 * 1024
 
 /**
  * Blocks are padded to a multiple of 4; some writers omit the padding from the length (draft-ietf-opsawg-pcapng §3.1).
@@ -29,7 +31,7 @@ export function findBlock(window: Window, little: boolean, ended: boolean): bool
     if (length === 0) continue
     if (length > window.available) {
       if (ended) continue
-      window.wanted = length
+      window.wanted = length + STRIDE_BYTES
       return false
     }
     if (closes(window, length)) return true

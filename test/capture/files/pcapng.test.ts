@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { concat, Layer, PcapngBlocks, readCapture, START_SECONDS, tcpFrame } from '../support.ts'
+import { FileReader } from '../../../src/capture/files/file-reader.ts'
+import { concat, Layer, PcapngBlocks, RememberingSink, readCapture, START_SECONDS, tcpFrame } from '../support.ts'
 
 const FRAMES = [0, 10, 301].map((length, i) => tcpFrame(length, [i, 80]))
 const START = BigInt(START_SECONDS)
@@ -216,6 +217,29 @@ test('PcapngReader: stops reading a file that is damaged everywhere', () => {
   const packets = Array.from({ length: 100 }, () => b.enhanced(9, START, FRAMES[0]))
   const { frames, damages } = readCapture(concat([b.section(), b.interface(1), ...packets]))
   assert.deepEqual([frames.length, damages.length], [0, 16])
+})
+
+test('PcapngReader: after damage, reads further in large steps however many long blocks seem to begin', () => {
+  const b = new PcapngBlocks()
+  const candidate = new Layer(true)
+    .int(6, 4)
+    .int(1024 * 1024, 4)
+    .done()
+  const noise = new Uint8Array(3 * 1024 * 1024)
+  for (let at = 0; at < noise.length; at += candidate.length) noise.set(candidate, at)
+  const file = Buffer.concat([b.section(), b.interface(1), new Uint8Array(16).fill(255), noise])
+  const sink = new RememberingSink()
+  const reader = new FileReader({ sink, interfaceId: () => 0, damage: () => true })
+  const { window } = reader
+  let reads = 0
+  const prepare = window.prepare.bind(window)
+  window.prepare = () => {
+    reads++
+    return prepare()
+  }
+  reader.push(file)
+  reader.end()
+  assert.ok(reads < 200, `${reads} reads`)
 })
 
 test('PcapngReader: reports and skips a section of an unknown version', () => {
