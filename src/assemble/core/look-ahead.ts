@@ -3,8 +3,8 @@
  * misses the processor's caches for several records, one after the other, because one has the address of the next. Here the
  * misses of several frames overlap. What is read is not used: only `find` decides which flow a segment belongs to.
  *
- *     frame ─▶ bucket ─▶ flow ─▶ connection
- *     frame ─▶ bucket ─▶ flow ─▶ connection
+ *     frame ─▶ bucket ─▶ flow ─▶ connection, and neighbours in the list that the flow leaves
+ *     frame ─▶ bucket ─▶ flow ─▶ connection, …
  *     …        all at once, from left to right
  */
 
@@ -13,10 +13,10 @@ import { CONNECTION_BYTES } from './http1/connection'
 import { interfaceAt } from './interfaces'
 import { Region } from './memory/regions'
 import { FLOW_BYTES, Flow } from './tcp/flow'
-import { firstAlike, openCount } from './tcp/flow-table'
+import { firstAlike, movesWhenTouched, openCount } from './tcp/flow-table'
 
-/** Frames that are looked at together. A processor can wait for some ten reads at once. */
-const FRAMES: usize = 8
+/** Frames that are looked at together (bench/README.md). */
+const FRAMES: usize = 16
 /** Records of so many connections fit into the caches. */
 const FEW_FLOWS: u32 = 4096
 const CACHE_LINE: usize = 64
@@ -58,12 +58,19 @@ function readFlows(first: usize, last: usize): void {
     if (flow === 0) continue
     for (let line: usize = 0; line < FLOW_BYTES; line += CACHE_LINE) read ^= load<usize>(flow + line)
     read ^= load<usize>(flow + FLOW_BYTES - 4)
-    store<usize>(i, changetype<Flow>(flow).http)
   }
   for (let i = first; i < last; i += 4) {
-    const http = load<usize>(i)
+    const flow = changetype<Flow | null>(load<usize>(i))
+    if (flow === null) continue
+    const http = flow.http
     if (http !== 0) read ^= load<usize>(http) ^ load<usize>(http + CONNECTION_BYTES - 4)
+    if (movesWhenTouched(flow)) read ^= linksOf(flow.older) ^ linksOf(flow.newer)
   }
   // So that the compiler leaves no read out.
   store<usize>(first, read)
+}
+
+/** Reads the links of a neighbour. @param neighbour may be null */
+function linksOf(neighbour: Flow | null): usize {
+  return neighbour === null ? 0 : changetype<usize>(neighbour.older) ^ changetype<usize>(neighbour.newer)
 }

@@ -211,6 +211,11 @@ export function touch(flow: Flow): void {
   if (!isMoved || list !== flow.list) move(flow, list)
 }
 
+/** Whether the next segment of the flow will probably move it, and so write its neighbours. */
+export function movesWhenTouched(flow: Flow): bool {
+  return !isInSpan(flow.lastMicros)
+}
+
 /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
 export function restamp(flow: Flow): void {
   flow.lastMicros = Time.clock
