@@ -171,6 +171,49 @@ test('framing: the body of a refused upload, if it is sent nevertheless, is not 
   assert.deepEqual(targets(pairs), [2])
 })
 
+/** Some servers read such a request line, and answer it. */
+const tabbed = (n: number): string => get(n).replace(' /', '\t/')
+
+for (const [name, begins] of Object.entries({
+  'while it receives a response': (script: TcpScript, upload: string): void => {
+    const answered = counted(json(1))
+    script.client(upload).server(answered.slice(0, -3)).client(tabbed(2)).server(answered.slice(-3))
+    script.client(get(3)).server(counted(json(2)))
+  },
+  'before its request is answered': (script: TcpScript, upload: string): void => {
+    script
+      .client(upload)
+      .server(counted(json(1)))
+      .client(tabbed(2))
+      .client(get(3))
+      .server(counted(json(2)))
+  },
+})) {
+  test(`framing: a client continues ${name}, behind a request that only its server reads: no pair is wrong`, () => {
+    for (const fields of ['Content-Length: +4', 'Content-Length: 4\r\nTransfer-Encoding: chunked']) {
+      const script = new TcpScript()
+        .handshake()
+        .client(get(0))
+        .server(counted(json(0)))
+      begins(script, `POST /1 HTTP/1.1\r\n${fields}\r\n\r\nbody`)
+      // The client stays one request ahead of the server.
+      for (let n = 3; n < 6; n++) script.client(get(n + 1)).server(counted(json(n)))
+      const { pairs, ledger } = assemble(script.server(counted(json(6))).close(), SMALL)
+      assert.deepEqual(
+        wrong(
+          pairs,
+          Array.from({ length: 7 }, (_, n) => right(n)),
+        ),
+        [],
+      )
+      assert.deepEqual(targets(pairs), [0])
+      for (const reason of ['gap', 'closed', 'timeout'])
+        assert.equal(count(ledger, `requests.abandoned.${reason}`), 0, reason)
+      assert.equal(count(ledger, 'responses.orphaned.noRequest'), 0)
+    }
+  })
+}
+
 test('framing: an upload is doubtful if its refusal closes the connection before any of its body', () => {
   const { asked } = unsent('Content-Length: 90\r\n')(0)
   const refusal = 'HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno'

@@ -34,6 +34,7 @@ const PIPELINING: u16 = 1 << 6
 const RECOGNISED: u16 = 1 << 7
 const CONFIRMING: u16 = 1 << 8
 const CONTESTED: u16 = 1 << 9
+const SKIPPED: u16 = 1 << 10
 
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. */
 @unmanaged
@@ -41,7 +42,7 @@ export class Connection {
   flow: Flow
   /** The newest of the unanswered requests, whose `next` is the oldest. Abandoned ones stay in the queue to absorb their responses. */
   last: Exchange | null
-  /** Of the last final response that ended: the sequence number after it, and how much the server had received by then. */
+  /** Of the last final response that ended: the sequence number after it, and how much the server had received when it began. */
   answeredSeq: i32
   answeredAck: i32
   /** Acknowledgement number of the segment in which the last request began, even if it was abandoned. */
@@ -100,6 +101,13 @@ export class Connection {
   }
   set pipelining(is: bool) {
     this.flags = is ? this.flags | PIPELINING : this.flags & ~PIPELINING
+  }
+  /** The client's last segment was skipped, at least its end: it may hold requests. */
+  get skipped(): bool {
+    return (this.flags & SKIPPED) !== 0
+  }
+  set skipped(is: bool) {
+    this.flags = is ? this.flags | SKIPPED : this.flags & ~SKIPPED
   }
   /** Counted as a flow that carries HTTP/1. */
   get recognised(): bool {
@@ -178,7 +186,7 @@ export class Progress {
   bodyBytes: i32
   /** Sequence number of the first byte after the head. */
   bodySeq: i32
-  /** The first bytes of a head that is cut between segments, a Chain, and where it began. */
+  /** The first bytes of a head that is cut between segments, a Chain, and where it began (`partialAck`: of any message). */
   partialFirst: usize
   partialLast: usize
   partialLength: usize

@@ -25,7 +25,7 @@ export function requestsLost(connection: Connection): bool {
 }
 
 /**
- * A final response has ended before `seq`, in a segment with acknowledgement number `ack`.
+ * A final response has ended before `seq`, which began in a segment with acknowledgement number `ack`.
  *
  * @param isOrphan no request was waiting for it
  */

@@ -47,14 +47,30 @@ export function requestBegins(stream: MessageStream): void {
   const connection = connectionOf(stream)
   connection.begunAck = Position.ack
   connection.begunKnown = true
+  // A request among what was skipped is unanswered then.
+  if (connection.skipped && stream.lastAck === Position.ack && !connection.flow.lossy) connection.pipelining = true
+  connection.skipped = false
   const responses = responsesOf(connection)
-  const state = responses.state
   if (clientContinues(responses, Position.ack)) abandonToClose(connection, REASON_DOUBTFUL)
-  else if (state > HEAD_PART && state !== OPAQUE && seqDiff(progressOf(responses).bodySeq, Position.ack) >= 0) {
+  else if (isReceiving(responses, Position.ack)) {
     const exchange = exchangeOf(responses)
     if (exchange !== null) exchange.contested = true
     else doubtResponses(connection, REASON_DOUBTFUL)
   }
+}
+
+/** Bytes of the client were skipped, because it is not known where the next request begins. They may hold requests. */
+export function skipped(stream: MessageStream): void {
+  const connection = connectionOf(stream)
+  doubtRequests(connection, stream.doubtReason, Position.ack, true)
+  connection.skipped = true
+  if (!connection.flow.lossy && isReceiving(responsesOf(connection), Position.ack)) connection.pipelining = true
+}
+
+/** Whether the client, having acknowledged `ack`, has received the head of a response, but not all of the body that it announces. */
+function isReceiving(responses: MessageStream, ack: i32): bool {
+  const state = responses.state
+  return state > HEAD_PART && state !== OPAQUE && seqDiff(progressOf(responses).bodySeq, ack) >= 0
 }
 
 /** Body bytes without chunk framing. */
@@ -67,7 +83,7 @@ export function messageBody(stream: MessageStream, at: usize, end: usize): void 
 export function completeMessage(stream: MessageStream, seq: i32): void {
   const exchange = exchangeOf(stream)
   const isResponse = stream.isResponse
-  if (isResponse) noteAnswer(connectionOf(stream), seq, Position.ack, exchange === null)
+  if (isResponse) noteAnswer(connectionOf(stream), seq, progressOf(stream).partialAck, exchange === null)
   progressOf(stream).exchange = null
   if (exchange === null) return
   const message = isResponse ? responseOf(exchange) : requestOf(exchange)

@@ -29,6 +29,7 @@ import {
   messageBody,
   recognise,
   requestBegins,
+  skipped,
 } from './exchanges'
 import { beginsMessage, scanHead, startLineEnd } from './head'
 import { messageHead } from './message-start'
@@ -68,6 +69,7 @@ export function parseData(stream: MessageStream, at: usize, end: usize, seq: i32
     p = seek(stream, at, end)
     while (p < end) p = step(stream, p, end)
   }
+  if (stream.state === SEEK && !stream.isResponse) skipped(stream)
   stream.lastAck = ack
   stream.ackKnown = true
 }
@@ -224,6 +226,7 @@ function headMadeWhole(stream: MessageStream, headEnd: usize, end: usize): usize
 
 function handleHead(stream: MessageStream, start: usize, headEnd: usize, bodyStart: usize, end: usize): usize {
   const progress = progressOf(stream)
+  progress.partialAck = Position.headAck
   progress.wireBytes = <i32>(headEnd - start)
   progress.bodyBytes = 0
   progress.lengthUnsure = false

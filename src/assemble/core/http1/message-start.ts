@@ -253,7 +253,7 @@ function finishInPlace(stream: MessageStream, exchange: Exchange, bodyStart: usi
   progress.bodyBytes = <i32>length
   progress.exchange = null
   stream.state = HEAD
-  noteAnswer(connectionOf(stream), endSeq, Position.ack, false)
+  noteAnswer(connectionOf(stream), endSeq, Position.headAck, false)
   finishMessage(responseOf(exchange), stream, endSeq)
   exchange.responseOpen = false
   exchange.responseDone = true

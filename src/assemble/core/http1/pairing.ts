@@ -24,7 +24,7 @@ import {
   responsesOf,
   serverStream,
 } from './connection'
-import { requestsLost } from './doubts'
+import { doubtResponses, requestsLost } from './doubts'
 import { abandon } from './outcomes'
 import { prove } from './proof'
 
@@ -118,7 +118,12 @@ export function orphanReason(connection: Connection): i8 {
 /** As `match`, where the order of responses proves nothing. */
 function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool): Exchange | null {
   const proven = prove(connection, seq, ack)
-  if (proven === null) return null
+  if (proven === null) {
+    const first = changetype<Exchange>(connection.first)
+    // It may answer a request that is missing, and the next ones may be one behind.
+    if (!interim && !connection.responseDoubt) doubtResponses(connection, first.gapReason)
+    return null
+  }
   let skipped = connection.first
   while (skipped !== null && skipped !== proven) {
     dequeue(connection, skipped)

@@ -196,8 +196,8 @@ export function prove(connection: Connection, seq: i32, ack: i32): Exchange | nu
 
 /**
  * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain
- * requests): the response before this one was seen to its end, when the server had received just what is in front of
- * the request.
+ * requests): the response before this one was seen to its end, and when it began the server had received just what is in
+ * front of the request.
  */
 function beganBehindGap(connection: Connection, request: Exchange): bool {
   // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.
