@@ -12,7 +12,8 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'frames.skipped.filter':
     'rejected by capture.filter (read --filter); live capture rejects them in the kernel and does not see them',
   'frames.skipped.linkType': 'of a link type, or with a link-layer header, that is not supported',
-  'frames.skipped.malformed': 'with headers that are truncated or contradict each other',
+  'frames.skipped.malformed':
+    'with headers that are truncated or contradict each other; or reassembled from fragments, with a wrong TCP checksum',
   'frames.skipped.fragment':
     'a fragment that became part of a reassembled packet. The packet is queued in place of its last fragment',
   'frames.dropped.ring': 'the ring to the assembler was full (live capture only; file input waits)',

@@ -1,13 +1,14 @@
 /**
  * Finds the TCP header of an IP packet: IPv4 with options and authentication headers, IPv6 with extension headers, and tunnels of either.
  *
- * Results are fields of the decoder, so that a frame costs no object. Checksums are not verified: with offload, packets
- * are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
+ * Results are fields of the decoder, so that a frame costs no object. Checksums of whole packets are not
+ * verified: with offload, packets are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
  */
 import type { Tunnels } from '../../net/tunnels.ts'
 import { CUT_LINK, NOT_IP } from './ether-type.ts'
 import { findIp } from './link.ts'
 import { NetworkId } from './network-id.ts'
+import { hasValidChecksum } from './tcp-checksum.ts'
 import { NO_TUNNEL, TunnelDecoder } from './tunnel.ts'
 
 /** Results of decoding a frame. */
@@ -113,12 +114,15 @@ export class PacketDecoder {
    * Decodes a reassembled packet, whose last fragment this decoder has just found: the packet has that fragment's
    * virtual network and tunnel depth.
    *
-   * @returns MALFORMED for a fragment of a fragment, which only a tunnel between the two allows (RFC 8200 §4.5)
+   * @returns MALFORMED for a fragment of a fragment, which only a tunnel between the two allows (RFC 8200 §4.5), and where
+   * the checksum shows that the fragments are of different packets
    */
   decodeReassembled(view: DataView, end: number): Verdict {
     const tunnels = this.#tunnels
     const verdict = this.#packet(view, 0, end, end)
-    return verdict === FRAGMENT && this.#tunnels === tunnels ? MALFORMED : verdict
+    if (verdict === FRAGMENT && this.#tunnels === tunnels) return MALFORMED
+    if (verdict !== TCP || this.truncated) return verdict
+    return hasValidChecksum(view, this.version, this.ipOffset, this.tcpOffset, this.endOffset) ? TCP : MALFORMED
   }
 
   #packet(view: DataView, ip: number, end: number, wireEnd: number): Verdict {

@@ -108,6 +108,48 @@ test('FragmentTable: distinguishes interleaved packets by identification', () =>
   assert.deepEqual(lengths, [72, 64])
 })
 
+/** One's complement sum of 16-bit words, the last one padded with 0. */
+function wordSum(...parts: ArrayLike<number>[]): number {
+  let sum = 0
+  for (const part of parts) for (let at = 0; at < part.length; at += 2) sum += part[at] * 256 + (part[at + 1] ?? 0)
+  return sum % 0xffff
+}
+
+/** A segment between the addresses with a checksum. */
+function checked({ source, destination }: typeof V4, length: number, fill: number, pseudoOnly = false): Uint8Array {
+  const data = concat([tcp(1000, 80), new Uint8Array(length - 20).fill(fill)])
+  const pseudo = wordSum(source, destination, [0, 6], [length >> 8, length & 0xff])
+  const checksum = pseudoOnly ? pseudo : 0xffff - ((pseudo + wordSum(data)) % 0xffff)
+  data.set([checksum >> 8, checksum & 0xff], 16)
+  return data
+}
+
+for (const [version, addresses] of [
+  [4, V4],
+  [6, V6],
+] as const) {
+  test(`FragmentTable: IPv${version} fragments of two packets with one identification are not joined (RFC 4963)`, () => {
+    for (const length of [64, 71]) {
+      const [one, two] = [checked(addresses, length, 0x61), checked(addresses, length, 0x62)]
+      const rig = new IntakeRig()
+      rig.push(fragment(version, one, { from: 3, to: 9 }), RAW)
+      rig.push(fragment(version, two, { from: 0, to: 3 }), RAW)
+      assert.equal(rig.take().length, 0)
+      assert.deepEqual([rig.count('skippedMalformed'), rig.count('skippedFragment')], [1, 1])
+      for (const whole of [one, two, checked(addresses, length, 0x63, true)]) {
+        for (const piece of [
+          { from: 0, to: 3 },
+          { from: 3, to: 9 },
+        ])
+          rig.push(fragment(version, whole, piece), RAW)
+        assert.deepEqual(onlySegment(rig), whole)
+      }
+      const { seen, accounted } = rig.law()
+      assert.equal(accounted, seen)
+    }
+  })
+}
+
 test('FragmentTable: drops and counts incomplete packets at the end', () => {
   const rig = new IntakeRig()
   rig.push(fragment(4, segment(64), { from: 0, to: 3 }), RAW)
