@@ -117,6 +117,27 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(new TcpHarness().script(one).segments(one.segments.slice(0, 2)).count('flows.seen'), 1)
   })
 
+  test('a SYN-ACK that acknowledges another SYN belongs to another connection, also before any data', () => {
+    const one = new TcpScript().handshake().client('first')
+    const two = new TcpScript({ clientIsn: 900_000_000, serverIsn: 3_000_000_000 }).handshake().server('two')
+    const [synOfOne, , ...dataOfOne] = one.segments
+    const tcp = new TcpHarness().segments([synOfOne, ...two.segments.slice(1), ...dataOfOne])
+    for (const { client, server } of tcp.connections)
+      assert.ok(client === '' || server === '', `${client} and ${server}`)
+    balanced(tcp)
+  })
+
+  test('a SYN-ACK may acknowledge data in the SYN, and repeats change nothing', () => {
+    const [opening, answer, ...rest] = new TcpScript().handshake().client('first').server('one').segments
+    const data = Buffer.from('data')
+    const more = rest.map((segment) =>
+      segment.fromClient ? { ...segment, seq: segment.seq + 4 } : { ...segment, ack: segment.ack + 4 },
+    )
+    const fast = { ...answer, ack: answer.ack + data.length }
+    const tcp = new TcpHarness().segments([{ ...opening, payload: data }, fast, fast, ...more])
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['datafirst', 'one'])
+  })
+
   test('a SYN that is repeated long after data does not start a new connection', () => {
     const one = new TcpScript().handshake().client('fir')
     const late = { ...one.segments[0], micros: one.micros + SECOND }

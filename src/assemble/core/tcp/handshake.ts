@@ -7,6 +7,8 @@ import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** A SYN whose sequence number is this close before known data was merely captured late. */
 const LATE_SYN_BYTES: i32 = 65_536
+/** More than the data that a SYN can hold (TCP Fast Open). */
+const SYN_DATA_BYTES: i32 = 65_536
 /** The numbers of a segment that was captured at a second point are this close to those delivered last. */
 const TWIN_BYTES: i32 = 262_144
 
@@ -56,12 +58,24 @@ export function isOtherFirst(stream: Stream, seq: i32): bool {
 export function continuesConnection(flow: Flow, direction: Direction, seq: i32, flags: u8): bool {
   const stream = streamOf(flow, direction)
   if (stream.synSeen) return isRepeatedSyn(stream, seq)
-  if ((flags & FLAG_ACK) !== 0 || !stream.known) {
-    if (streamOf(flow, 1 - direction).synSeen) return true
+  const other = streamOf(flow, 1 - direction)
+  if (other.synSeen) {
+    if ((flags & FLAG_ACK) !== 0) return acknowledgesSyn(other)
+    if (!stream.known) return true
   }
   if (!stream.known) return false
   const ahead = seqDiff(seq + 1, stream.nextSeq)
   return ahead >= 0 && ahead <= LATE_SYN_BYTES
+}
+
+/**
+ * Whether the segment in progress, a SYN-ACK, answers the SYN that began the stream: it acknowledges that SYN and at most the data in
+ * it. Others are of another connection; their receiver answers with a RST (RFC 9293 §3.10.7.3). Synthetic captures acknowledge 0.
+ */
+function acknowledgesSyn(stream: Stream): bool {
+  const ack = Segment.ack
+  const ahead = seqDiff(stream.firstSeq, ack)
+  return ack === 0 || (ahead >= 0 && ahead <= SYN_DATA_BYTES)
 }
 
 /** Sets the stream's first sequence number, from its SYN or from the peer's acknowledgement of it. */

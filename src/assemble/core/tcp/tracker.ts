@@ -145,9 +145,10 @@ function flowFor(found: Flow | null, interfaceId: i32): Flow | null {
   }
 }
 
-/** A segment starts another connection on the flow's tuple, or continues it after a RST. */
+/** A segment starts another connection on the flow's tuple, or continues it, by its numbers, after a RST. */
 function restart(flow: Flow, interfaceId: i32): Flow {
-  const resumed = (Segment.flags & FLAG_SYN) === 0 && flow.closed && flow.closedBy === END_RESET
+  const isAfterReset = (Segment.flags & FLAG_SYN) === 0 && flow.closed && flow.closedBy === END_RESET
+  const resumed = isAfterReset && continuesNumbers(flow)
   const started = supersede(flow, interfaceId)
   started.resumed = resumed
   return started
