@@ -6,7 +6,6 @@
  *     node dist/bench/ship-stage.js TRACE BROKERS TOPIC CODEC    one JSON line; CODEC as in `kafka.compression`
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { defaultConfig } from '../src/config/load.ts'
@@ -19,29 +18,13 @@ import { ShipStatus } from '../src/ship/status.ts'
 import { kafkaSinkSpec, type ShipWorkerData } from '../src/ship/worker-data.ts'
 import { Control } from '../src/thread/control.ts'
 import type { FromWorker } from '../src/thread/messages.ts'
+import { CONNECTIONS, type EncodedPairs, encodedPairs } from './encoded-pairs.ts'
 import { cpuMs } from './measure.ts'
-import { parsePass } from './parse-pass.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
 const WAIT_MS = 100
 /** How often the counters are read. */
 const POLL_MS = 5
-/** The pairs are spread over so many connections, so that every partition receives some. */
-const CONNECTIONS = 64
-
-/** The trace's pairs, one behind the other. */
-function encodedPairs(path: string): { bytes: Buffer; ends: number[] } {
-  const chunks: Buffer[] = []
-  const ends: number[] = []
-  let end = 0
-  parsePass(readFileSync(path), (bytes, at, length) => {
-    chunks.push(Buffer.from(bytes.subarray(at, at + length)))
-    end += length
-    ends.push(end)
-  })
-  return { bytes: Buffer.concat(chunks), ends }
-}
-
 interface Destination {
   brokers: string
   topic: string
@@ -79,7 +62,7 @@ function claim(ring: RingProducer, bell: Doorbell, length: number): number {
 }
 
 /** Puts every pair into the ring, waiting where it is full. */
-function feed(ring: RingProducer, bell: Doorbell, { bytes, ends }: { bytes: Buffer; ends: number[] }): void {
+function feed(ring: RingProducer, bell: Doorbell, { bytes, ends }: EncodedPairs): void {
   const micros = Date.now() * 1000
   let start = 0
   ends.forEach((end, i) => {
