@@ -7,7 +7,6 @@
 import type { Socket } from 'node:net'
 import type { Kafka } from 'kafkajs'
 import errorModule from 'kafkajs/src/protocol/error.js'
-import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js'
 
 /** Short enough to notice added partitions within minutes. */
 const METADATA_MAX_AGE_MS = 60_000
@@ -110,15 +109,9 @@ export interface Cluster {
   fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
 }
 
-interface ProduceResponse {
-  topics: { partitions: { partition: number; errorCode: number }[] }[]
-  clientSideThrottleTime: number
-}
-
 /** What kafkajs's public interface does not offer. */
 export interface Internals {
   createCluster(client: Kafka): Cluster
-  decodeResponse(payload: Buffer): Promise<ProduceResponse>
 }
 
 /** An error code of a response as the error that kafkajs throws for it: with a text, and the code as `code`. */
@@ -131,9 +124,6 @@ export function errorOfCode(code: number): Error {
 
 /** The internals of kafkajs that are used here. */
 export function internals(): Internals {
-  const response = produceResponse as {
-    decode(payload: Buffer): Promise<ProduceResponse>
-  }
   return {
     createCluster(client) {
       const symbol = Object.getOwnPropertySymbols(client).find(
@@ -143,6 +133,5 @@ export function internals(): Internals {
       const create = (client as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
       return create({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
     },
-    decodeResponse: (payload) => response.decode(payload),
   }
 }

@@ -3,7 +3,7 @@
  * (kafkajs-internals.ts).
  *
  * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches responses to requests. Producing through
- * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded here and written to the
+ * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded and their responses decoded here; they are written to the
  * socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
  */
 import type { Socket } from 'node:net'
@@ -19,6 +19,7 @@ import {
   type QueueEntry,
 } from './kafkajs-internals.ts'
 import { encodeProduceRequest, PRODUCE, PRODUCE_VERSION, type ProduceRequest } from './produce-request.ts'
+import { decodeProduceResponse, type PartitionResponse } from './produce-response.ts'
 
 /** Limits of a fetch, as in kafkajs's consumers. */
 const FETCH_BYTES = 8 * 1024 * 1024
@@ -33,12 +34,6 @@ const NO_GENERATION = -1
 /** Kafka's ConfigResource.Type for topics. */
 const TOPIC_RESOURCE = 2
 export const MAX_MESSAGE_BYTES = 'max.message.bytes'
-
-/** One partition's response to its batch: 0 or an error code. */
-export interface PartitionResponse {
-  partition: number
-  errorCode: number
-}
 
 /** An offset in a partition. */
 export interface FetchPosition {
@@ -111,16 +106,16 @@ export class KafkaWire {
    * @returns a response for each partition; with acks 0, success for all of them once the bytes are written
    * @throws when the broker was unreachable or did not respond: it may have accepted the batches nevertheless
    */
-  async produce(nodeId: number, request: ProduceRequest): Promise<PartitionResponse[]> {
+  async produce(nodeId: number, request: ProduceRequest): Promise<readonly PartitionResponse[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
     requireProduceVersion(broker, nodeId)
     const connection = await broker.connectionPool.getConnectionByRequest({ request: { apiKey: PRODUCE } })
     if (broker.connectionPool.sasl !== undefined && !connection.isAuthenticated()) await reauthenticate(connection)
     const payload = await this.#exchange(connection, request)
     if (payload === null) return request.partitions.map(({ partition }) => ({ partition, errorCode: 0 }))
-    const response = await this.#internals.decodeResponse(payload)
-    connection.requestQueue.maybeThrottle(response.clientSideThrottleTime)
-    return response.topics.flatMap(({ partitions }) => partitions)
+    const { partitions, throttleMs } = decodeProduceResponse(payload)
+    connection.requestQueue.maybeThrottle(throttleMs)
+    return partitions
   }
 
   /**

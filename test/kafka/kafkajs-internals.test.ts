@@ -62,31 +62,6 @@ test('kafkajs: connections and request queues have the methods that are called',
   }
 })
 
-test('kafkajs: reads a response to a produce request, version 7, with each partition’s error', async () => {
-  const parts: Buffer[] = []
-  const int = (value: number): void => void parts.push(Buffer.from(new Uint32Array([value]).buffer).swap32())
-  int(1)
-  parts.push(Buffer.from('\0\x01t', 'latin1'))
-  int(2)
-  for (const [partition, code] of [
-    [0, 0],
-    [1, 10],
-  ]) {
-    int(partition)
-    parts.push(Buffer.from([0, code]), Buffer.alloc(24))
-  }
-  int(250)
-  const response = await internals().decodeResponse(Buffer.concat(parts))
-  assert.deepEqual(
-    response.topics[0].partitions.map(({ partition, errorCode }) => [partition, errorCode]),
-    [
-      [0, 0],
-      [1, 10],
-    ],
-  )
-  assert.equal(response.clientSideThrottleTime, 250)
-})
-
 interface RequestQueue {
   checkPendingRequests(): void
   maybeThrottle(ms: number | null): void
@@ -191,7 +166,7 @@ test('kafkajs repairs: an array never has more elements than bytes follow', asyn
 })
 
 test('kafkajs repairs: random responses are decoded or rejected in bounded time', async () => {
-  const files = ['metadata/v6', 'apiVersions/v2', 'produce/v7', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
+  const files = ['metadata/v6', 'apiVersions/v2', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
   const decoders = files.map(
     (file) =>
       require(`kafkajs/src/protocol/requests/${file}/response.js`) as { decode(payload: Buffer): Promise<unknown> },

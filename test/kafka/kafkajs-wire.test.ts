@@ -10,7 +10,8 @@ import fc from 'fast-check'
 import { logLevel } from 'kafkajs'
 import { failureCauseOf } from '../../src/kafka/errors.ts'
 import { createClient } from '../../src/kafka/kafkajs-client.ts'
-import { KafkaWire, type PartitionResponse } from '../../src/kafka/kafkajs-wire.ts'
+import { KafkaWire } from '../../src/kafka/kafkajs-wire.ts'
+import type { PartitionResponse } from '../../src/kafka/produce-response.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
@@ -65,7 +66,7 @@ async function begin(t: TestContext, timeoutMs = WAIT_MS): Promise<{ broker: Scr
 }
 
 type Outcome = { code: number } | 'lost'
-const outcomeOf = (response: Promise<PartitionResponse[]>): Promise<Outcome> =>
+const outcomeOf = (response: Promise<readonly PartitionResponse[]>): Promise<Outcome> =>
   response.then(
     ([{ errorCode }]) => ({ code: errorCode }),
     () => 'lost',

@@ -11,8 +11,10 @@ import { type BatchMemorySource, RecordBatch } from '../../kafka/record-batch.ts
 import type { CounterCell } from '../../ledger/ship-ledger.ts'
 import type { BatchStore } from '../left-pairs.ts'
 
-/** Memory of acknowledged batches that is kept for the next ones. */
+/** Memory of acknowledged batches that is kept for the next ones, and with more than 128 partitions for each of them. */
 const POOL_BYTES = 8 * 1024 * 1024
+const PARTITION_POOL_BYTES = 64 * 1024
+const MOST_POOL_BYTES = 32 * 1024 * 1024
 /** The pairs of a batch arrived within this share of `maxAge`, so that dropping it drops no pair much younger than the oldest. */
 const AGE_SHARE = 16
 /** Pairs that arrive within this share of the linger time after each other belong to one burst; those that go on for longer, to none. */
@@ -345,7 +347,8 @@ export class Batcher {
   }
 
   #recycle(batch: RecordBatch): void {
-    if (this.#poolBytes + batch.capacity > POOL_BYTES) {
+    const limit = Math.min(MOST_POOL_BYTES, Math.max(POOL_BYTES, this.#partitions.length * PARTITION_POOL_BYTES))
+    if (this.#poolBytes + batch.capacity > limit) {
       batch.release(false)
       return
     }

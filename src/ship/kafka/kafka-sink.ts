@@ -10,7 +10,6 @@
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
 import { failureOfCode, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import { errorOfCode } from '../../kafka/kafkajs-internals.ts'
-import type { PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
@@ -23,6 +22,8 @@ import { Batcher, type Partition } from './batcher.ts'
 import { RecordEncoder } from './record-encoder.ts'
 import { TopicClient } from './topic-client.ts'
 
+/** Stands for the code of a partition that a response leaves out; in Kafka it means an unknown error. */
+const NO_RESPONSE = -1
 const ACKS = { none: 0, leader: 1, all: -1 } as const
 /** Retry interval for errors that only a person can fix: credentials, permissions, settings. */
 const REFUSED_RETRY_MS = 5_000
@@ -220,7 +221,8 @@ export class KafkaSink implements Sink {
       const acks = ACKS[this.#spec.kafka.acks]
       const responses = await this.#cluster.produce(leader, { acks, partitions: batches, onSend })
       this.#reached(leader)
-      for (const one of packed) this.#settle(one, responses)
+      const codes = new Map(responses.map(({ partition, errorCode }) => [partition, errorCode]))
+      for (const one of packed) this.#settle(one, codes.get(one.partition.id) ?? NO_RESPONSE)
     } catch (error) {
       this.#failed(leader, partitions, error)
     }
@@ -238,10 +240,9 @@ export class KafkaSink implements Sink {
     return { partition, batch, chunks: [header, compressed], bytes: header.length + compressed.length }
   }
 
-  #settle({ partition, batch, bytes }: PackedBatch, responses: readonly PartitionResponse[]): void {
+  #settle({ partition, batch, bytes }: PackedBatch, code: number): void {
     // The batch was discarded, and counted, while it was in flight.
     if (partition.inFlight !== batch) return
-    const code = responses.find((response) => response.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {
       // A broker that has just started responds, but refuses batches until it leads its partitions again.
       this.#cluster.reportUp(partition.id)

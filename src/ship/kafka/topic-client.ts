@@ -9,8 +9,9 @@ import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '
 import { type Diagnosis, diagnose, permissionHint } from '../../kafka/diagnosis.ts'
 import { failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import type { Client } from '../../kafka/kafkajs-client.ts'
-import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
+import { KafkaWire, MAX_MESSAGE_BYTES } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
+import type { PartitionResponse } from '../../kafka/produce-response.ts'
 import { HEALTHY_MS, retryBackoff } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { OutageLog } from '../../log/outage-log.ts'
@@ -116,7 +117,7 @@ export class TopicClient {
   }
 
   /** Sends batches to a broker, as KafkaWire.produce does. */
-  produce(leader: number, request: ProduceRequest): Promise<PartitionResponse[]> {
+  produce(leader: number, request: ProduceRequest): Promise<readonly PartitionResponse[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
     return withWatchdog(this.#wire.produce(leader, request))
   }
