@@ -42,7 +42,7 @@ export function layFrame(segment: Segment, link: Link = {}): Frame {
   frame.writeUInt16BE(0x0202, 0)
   for (const [i, id] of vlans.entries()) frame.writeUInt32BE(0x8100_0000 + id, 12 + i * 4)
   frame.writeUInt16BE(ipBytes === 20 ? 0x0800 : 0x86dd, ip - 2)
-  layIp(frame, ip, source, addressBytes(to.address), tcpBytes + segment.payload.length)
+  layIp(frame, ip, source, addressBytes(to.address), tcpBytes + segment.payload.length + (segment.cut ?? 0))
   layTcp(frame, ip + ipBytes, from.port, to.port, segment)
   return { bytes: frame, micros: segment.micros, interfaceId }
 }

@@ -24,6 +24,8 @@ export interface Segment {
   urgent?: number
   /** TCP options, a multiple of four bytes. */
   options?: Uint8Array
+  /** Bytes of payload behind `payload` that a snap length cut off. */
+  cut?: number
 }
 
 export type Side = 'client' | 'server'
@@ -107,6 +109,17 @@ export class TcpScript {
 
   fin(side: Side): this {
     this.#push(side, FIN | ACK, new Uint8Array(0))
+    return this
+  }
+
+  /** The last segment, which `side` sent with data, carries its FIN too. */
+  finWithData(side: Side): this {
+    const last = this.segments.findLast(
+      ({ fromClient, payload }) => fromClient === (side === 'client') && payload.length > 0,
+    )
+    if (last === undefined) throw new Error(`the ${side} has sent nothing`)
+    last.flags |= FIN
+    this.#next[side] = (this.#next[side] + 1) >>> 0
     return this
   }
 

@@ -105,6 +105,8 @@ class Conversing {
     if (kind === 0) this.#tunnel('CONNECT', 200)
     else if (kind === 1) this.#tunnel('GET', 101)
     else if (kind < 5) this.#expecting()
+    else if (kind === 6) this.#answeredEarly()
+    else if (kind === 7 && last) this.#timedOut()
     else if (kind === 5 && last) this.#toClose()
     else {
       const request = this.#request(random.pick(['GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']))
@@ -142,6 +144,21 @@ class Conversing {
     this.#respond(request)
   }
 
+  /** The server responds before the request has ended, and the client sends the rest. */
+  #answeredEarly(): void {
+    const request = message(`POST ${this.#target('POST')} HTTP/1.1`, [['Host', 'api']], this.#noise(4000))
+    const head = request.bytes.length - this.#random.between(1, request.body.length)
+    this.#script.client(request.bytes.subarray(0, head))
+    this.#respond(request)
+    this.#script.client(request.bytes.subarray(head))
+  }
+
+  /** The server closes an idle connection with a response that answers nothing (RFC 9110 §15.5.9). */
+  #timedOut(): void {
+    this.#script.server('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    this.#closeByServer()
+  }
+
   /** The connection carries something else afterwards. */
   #tunnel(method: string, status: number): void {
     const request = this.#request(method, status === 101 ? [['Upgrade', 'echo']] : [])
@@ -160,26 +177,38 @@ class Conversing {
     this.#script.client(request.bytes).server(Buffer.concat([head.bytes, body]))
     if (this.#random.oneIn(3)) this.#script.reset('server')
     else {
-      this.#closeByServer()
+      if (this.#random.oneIn(2)) this.#closeByServer()
+      else this.#script.finWithData('server').ack('client').fin('client').ack('server')
       this.#record(request, { ...head, body })
     }
     this.#over = true
   }
 
   #request(method: string, extra: [string, string][] = []): Message {
-    const target = method === 'CONNECT' ? `${this.#name}-${this.#number}:443` : `/${this.#name}/${this.#number}`
-    this.#number++
+    const target = this.#target(method)
     const fields: [string, string][] = [['Host', 'api'], ...extra]
+    // An upgrade that the server does not accept.
+    if (this.#random.oneIn(12)) fields.push(['Connection', 'Upgrade'], ['Upgrade', 'websocket'])
     if (this.#random.oneIn(4)) fields.push(['Cookie', 'k='.padEnd(this.#random.below(900), 'v')])
     const hasBody = method === 'POST' || method === 'PUT'
     return this.#message(`${method} ${target} HTTP/1.1`, fields, hasBody ? this.#content(4000) : null)
+  }
+
+  /** A unique target, in each of the forms that a server accepts (RFC 9112 §3.2). */
+  #target(method: string): string {
+    const name = `${this.#name}/${this.#number++}`
+    if (method === 'CONNECT') return `${name.replace('/', '-')}:443`
+    return this.#random.oneIn(10) ? `http://api:80/${name}?q=HTTP/1.1` : `/${name}`
   }
 
   /** @param last the server announces that it closes the connection after this response */
   #respond(request: Message, last = false): void {
     const random = this.#random
     const [method = ''] = request.startLine.split(' ')
-    if (random.oneIn(8)) this.#script.server('HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n')
+    for (let interims = random.oneIn(8) ? random.between(1, 3) : 0; interims > 0; interims--) {
+      const interim = random.pick(['102 Processing', '103 Early Hints', '100 Continue'])
+      this.#script.server(`HTTP/1.1 ${interim}\r\nLink: </style.css>\r\n\r\n`)
+    }
     const status = random.pick([200, 200, 200, 200, 201, 204, 304, 404, 500])
     const fields: [string, string][] = [['X-Answers', request.startLine]]
     if (last) fields.push(['Connection', 'close'])

@@ -74,7 +74,9 @@ export function snap(random: Random, frames: readonly Frame[], times: number): F
   return frames.map((frame) => {
     const { payload } = frame.segment
     if (payload.length === 0 || !random.oneIn(times)) return frame
-    return { ...frame, segment: { ...frame.segment, payload: payload.subarray(0, random.below(payload.length)) } }
+    const kept = random.below(payload.length)
+    const segment = { ...frame.segment, payload: payload.subarray(0, kept), cut: payload.length - kept }
+    return { ...frame, segment }
   })
 }
 
