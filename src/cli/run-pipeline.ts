@@ -1,8 +1,7 @@
 /**
  * Runs the pipeline for a command: progress, signals, summary, exit code. Main thread.
  *
- * The first SIGINT or SIGTERM, and a SIGHUP, drain the run within `shutdown.timeout`; a second signal stops it at once. While small files are
- * read (PipelineHandle.drainable) the first one ends the process.
+ * The first SIGINT or SIGTERM, and a SIGHUP, drain the run within `shutdown.timeout`; a second signal stops it at once.
  */
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -68,7 +67,7 @@ export async function runPipeline(
   const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, interfaces, line, write: writeError }) : null
   const onProgress = watcher(showsProgress ? line : null, waiting, flags.quiet === true ? null : announcement)
   const handle = startPipeline({ config, input, output, limit, all, ...selection, log, onProgress })
-  const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true, from: handle.drainable })
+  const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })
   line?.clear()
   log.flush()
   return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)

@@ -26,14 +26,13 @@ type Handle = Pick<PipelineHandle, 'done' | 'drain' | 'stop'>
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
  * @param drainMs  after this time the drain becomes a stop
- * @param options  `hangup`: a SIGHUP drains the run too. It never stops one: a closing terminal sends several; `from`: until it
- *   resolves, signals have their default effect
+ * @param options  `hangup`: a SIGHUP drains the run too. It never stops one: a closing terminal sends several
  */
 export async function untilDone(
   handle: Handle,
   drainMs: number,
   log: Logger,
-  { hangup = false, from = null }: { hangup?: boolean; from?: Promise<void> | null } = {},
+  { hangup = false }: { hangup?: boolean } = {},
 ): Promise<Ended> {
   let signals = 0
   const ending = new Ending(handle, drainMs, log)
@@ -49,13 +48,9 @@ export async function untilDone(
     ending.drain()
   }
   // The listeners stay: a second signal may arrive while the run is concluded.
-  const listen = (): void => {
-    for (const signal of ['SIGINT', 'SIGTERM', ...(hangup ? (['SIGHUP'] as const) : [])] as const) {
-      process.on(signal, onSignal)
-    }
+  for (const signal of ['SIGINT', 'SIGTERM', ...(hangup ? (['SIGHUP'] as const) : [])] as const) {
+    process.on(signal, onSignal)
   }
-  if (from === null) listen()
-  else void from.then(listen)
   return { outcome: await ending.outcome(), signals }
 }
 

@@ -20,7 +20,7 @@ let program: Program | null | undefined
 
 function startProgram(): Program | null {
   try {
-    const module = loadProgram(new URL('./json-core.wasm', import.meta.url))
+    const { module } = loadProgram(new URL('./json-core.wasm', import.meta.url))
     return new WebAssembly.Instance(module).exports as unknown as Program
   } catch (error) {
     if (error instanceof WebAssembly.CompileError) return null

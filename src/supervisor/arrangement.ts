@@ -5,16 +5,15 @@ import type { PipelineOptions } from './options.ts'
 import type { Plan } from './plan.ts'
 
 /**
- * - `main`: all in the main thread. The output must not block it.
+ * - `brief`: all in the main thread, for a fraction of a second. The output must not block it.
+ * - `main`: the same for files of any size, whose pairs are only counted. Another thread watches it.
  * - `read`: a thread reads and assembles, another one ships: formatting pairs costs about as much as finding them.
  * - `each`: a thread for each worker.
  */
-export type Arrangement = 'main' | 'read' | 'each'
+export type Arrangement = 'brief' | 'main' | 'read' | 'each'
 
 /** Larger files, which take more than about a fifth of a second, are worth the cost of a thread. */
 const SMALL_BYTES = 1024 * 1024
-/** As much of that time for files whose pairs are only counted. */
-const SMALL_COUNTED_BYTES = 64 * 1024 * 1024
 /** Bytes that one deflated byte becomes: usually, in captures of text, and at most. */
 const GZIP_FACTOR = 8
 const MOST_GZIP_FACTOR = 1032
@@ -25,29 +24,23 @@ const STDOUT = 1
 /** Followed files are treated as live capture: a worker that fails is replaced whatever it was doing. */
 export function arrange({ input, config }: PipelineOptions, { assemblers, sink, budget }: Plan): Arrangement {
   if (input.kind !== 'files' || input.follow || assemblers > 1) return 'each'
-  if (sink.kind === 'none') return 'main'
+  const { paths } = input
+  if (sink.kind === 'none') return areSmall(paths) ? 'brief' : 'main'
   if (sink.kind !== 'stream' || !neverBlocks(sink.path)) return 'read'
-  return areSmall(input.paths, budget.pairRingBytes + config.ship.bufferBytes) ? 'main' : 'read'
+  return areSmall(paths, budget.pairRingBytes + config.ship.bufferBytes) ? 'brief' : 'read'
 }
 
-/**
- * Whether reading in the main thread takes so little time that a signal may end the process meanwhile, as it does during the start.
- * Nothing else could end a stage that loops without end: no other thread watches the main one.
- */
-export const isBrief = ({ input }: PipelineOptions): boolean =>
-  input.kind === 'files' && areSmall(input.paths, Infinity, SMALL_COUNTED_BYTES)
-
 /** @param room for pairs that wait for a slow reader: with more, the assembler would wait too, and with it the main thread */
-function areSmall(paths: readonly string[], room: number, small = SMALL_BYTES): boolean {
+function areSmall(paths: readonly string[], room = Infinity): boolean {
   let usual = 0
   let most = 0
   for (const path of paths) {
-    if (usual > small) return false
+    if (usual > SMALL_BYTES) return false
     const { bytes, zipped } = sizeOf(path)
     usual += bytes * (zipped ? GZIP_FACTOR : 1)
     most += bytes * (zipped ? MOST_GZIP_FACTOR : 1) * PAIR_FACTOR
   }
-  return usual <= small && most <= room
+  return usual <= SMALL_BYTES && most <= room
 }
 
 /** Whether the output is written without blocking: see OutputFile. */

@@ -83,8 +83,6 @@ export interface Outcome {
 export interface PipelineHandle {
   /** Resolves when everything is flushed and every worker has ended; does not reject. */
   done: Promise<Outcome>
-  /** Resolves once a signal can drain the run. Until then the main thread may be busy with small files: signals must end the process. */
-  drainable: Promise<void>
   /** Stop reading input, and finish pending work in stream order. */
   drain(): void
   /** End at once; what is lost is counted. */

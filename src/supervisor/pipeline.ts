@@ -3,7 +3,6 @@
  */
 import { INTERFACE_IDS } from '../assemble/state-bounds.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
-import { withResolvers } from '../async/with-resolvers.ts'
 import { failureOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
@@ -42,8 +41,10 @@ export function startPipeline(options: PipelineOptions): TargetPipeline {
 /** Loads what starts the stages. */
 async function stagesFor(arrangement: Arrangement): Promise<Stages> {
   switch (arrangement) {
+    case 'brief':
+      return new (await import('./workers/one-thread.ts')).OneThread(true)
     case 'main':
-      return new (await import('./workers/one-thread.ts')).OneThread()
+      return new (await import('./workers/watched-thread.ts')).WatchedThread()
     case 'read':
       return new (await import('./workers/read-thread.ts')).ReadThread()
     case 'each':
@@ -57,11 +58,9 @@ type RunParts = Awaited<ReturnType<typeof runParts>>
 
 class Pipeline implements TargetPipeline {
   readonly done: Promise<Outcome>
-  readonly drainable: Promise<void>
   readonly #options: PipelineOptions
   readonly #ledger = new RunLedger()
   readonly #end = new RunEnd()
-  readonly #drainable = withResolvers<void>()
   readonly #progress: RunProgress
   readonly #targets = new RunTargets()
   readonly #state: AssemblerState
@@ -77,8 +76,6 @@ class Pipeline implements TargetPipeline {
     this.#progress = new RunProgress(this.#ledger, options.onProgress)
     this.#state = new AssemblerState(options.config)
     this.#ledger.addSource(this.#targets)
-    this.drainable = this.#drainable.promise
-    if (options.input.kind !== 'files') this.#drainable.resolve()
     this.done = this.#run()
   }
 
@@ -160,7 +157,6 @@ class Pipeline implements TargetPipeline {
     const plan = parts.planRun(this.#options, interfacesOf(input))
     const waits = plan.whenFull === 'wait'
     const arrangement = parts.arrange(this.#options, plan)
-    if (arrangement !== 'main' || !parts.isBrief(this.#options)) this.#drainable.resolve()
     const stages = await stagesFor(arrangement)
     if (this.#end.isStopping) return
     const workers = this.#newWorkers(input, plan, stages, parts)
@@ -190,7 +186,6 @@ class Pipeline implements TargetPipeline {
     this.#progress.begin()
     await Promise.all(captured)
     await assembled
-    this.#drainable.resolve()
     await shipped
   }
 

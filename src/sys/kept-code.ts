@@ -33,16 +33,11 @@ export const keptCodePath = (path: string): string =>
  *
  * @throws WebAssembly.CompileError where the processor cannot run it
  */
-export function loadProgram(url: URL): WebAssembly.Module {
+export function loadProgram(url: URL): { module: WebAssembly.Module; isKept: boolean } {
   const program = readFileSync(url)
-  return keptProgram(url, program) ?? new WebAssembly.Module(program)
+  const kept = withKeptCode(program, readIfPresent(keptCodePath(fileURLToPath(url))))
+  return { module: kept ?? new WebAssembly.Module(program), isKept: kept !== undefined }
 }
-
-/** Whether code of the program in a .wasm file is kept that is valid in this process. */
-export const isCodeKept = (url: URL): boolean => keptProgram(url, readFileSync(url)) !== undefined
-
-const keptProgram = (url: URL, program: Uint8Array): WebAssembly.Module | undefined =>
-  withKeptCode(program, readIfPresent(keptCodePath(fileURLToPath(url))))
 
 /**
  * The program with its kept code.

@@ -9,7 +9,7 @@ import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { sequential } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { encodeFrames, pcapOf } from '../support/tcp-frames.ts'
-import { CAPTURE, finish, run, start } from './support.ts'
+import { type Finished, run } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'endless-loops-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -17,16 +17,19 @@ after(() => rmSync(folder, { recursive: true }))
 const CONNECTIONS = 200
 const EXCHANGES = 100
 
+function captureFile(name: string, connections: number): string {
+  const frames = Array.from({ length: connections }, (_, i) =>
+    encodeFrames(sequential(EXCHANGES).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
+  )
+  writeFileSync(join(folder, name), pcapOf(frames.flat()))
+  return join(folder, name)
+}
+
 /** Too large for the main thread: a thread of its own reads and assembles it. */
-const LARGE = join(folder, 'large.pcap')
-writeFileSync(
-  LARGE,
-  pcapOf(
-    Array.from({ length: CONNECTIONS }, (_, i) =>
-      encodeFrames(sequential(EXCHANGES).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
-    ).flat(),
-  ),
-)
+const LARGE = captureFile('large.pcap', CONNECTIONS)
+/** The main thread reads it, in more than one piece. */
+const SMALL_CONNECTIONS = 25
+const SMALL = captureFile('small.pcap', SMALL_CONNECTIONS)
 
 /** (module (func (export "f") (loop (br 0)))) */
 const LOOP = [
@@ -45,32 +48,71 @@ writeFileSync(
   if (!isMainThread && workerData == null) Atomics.add = (...args) => (++calls === 12 ? loop() : add(...args))`,
 )
 
-/** As above, for the main thread. It prints a line first. */
-const LOOPING_MAIN = join(folder, 'looping-main.cjs')
-writeFileSync(
-  LOOPING_MAIN,
-  `const { isMainThread } = require('node:worker_threads')
-  const { writeSync } = require('node:fs')
-  const { add } = Atomics
-  const { f: loop } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(${LOOP}))).exports
-  let calls = 0
-  if (isMainThread) Atomics.add = (...args) => (++calls === 3 ? (writeSync(2, 'looping\\n'), loop()) : add(...args))`,
-)
+/** Files that are read for many seconds, in the main thread because pairs are only counted. */
+const FOR_SECONDS = Array.from({ length: 2000 }, () => LARGE)
+
+/** Loaded into the program: the assembler does this when it is given frames. @param when a condition */
+function atFrames(name: string, condition: string, what: string): Record<string, string> {
+  const path = join(folder, name)
+  writeFileSync(
+    path,
+    `const { Instance, Module } = WebAssembly
+    const { f: loop } = new Instance(new Module(Uint8Array.of(${LOOP}))).exports
+    let calls = 0
+    let looped = false
+    WebAssembly.Instance = function (...args) {
+      const { exports } = new Instance(...args)
+      if (exports.consume === undefined) return { exports }
+      const consume = (...frames) => {
+        calls += 1
+        if (${condition}) ${what}
+        return exports.consume(...frames)
+      }
+      return { exports: { ...exports, consume } }
+    }`,
+  )
+  return { NODE_OPTIONS: `--require ${path}` }
+}
+
+const SECOND = 'calls === 2'
+/** The first frames after the main thread is watched, which it is after a second. */
+const WATCHED = '!looped && performance.now() > 5_000 && (looped = true)'
+
+/** Runs `read`, which counts the pairs. */
+async function readCounting(env: Record<string, string>, ...files: string[]): Promise<Finished & { ledger: Ledger }> {
+  const summary = join(folder, 'counted.json')
+  const finished = await run(['read', '--all', '-o', 'none', '--summary', summary, ...files], { env })
+  const ledger = JSON.parse(readFileSync(summary, 'utf8')) as Ledger
+  assertLaws(ledger)
+  return { ...finished, ledger }
+}
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`read: ${signal} ends a stage in the main thread that loops without end`, async () => {
-    const child = start(['read', '-w', join(folder, 'pairs'), CAPTURE], {
-      env: { NODE_OPTIONS: `--require ${LOOPING_MAIN}` },
-    })
-    let text = ''
-    child.stderr!.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      if (text === 'looping\n') child.kill(signal)
-    })
-    const end = await finish(child)
-    assert.deepEqual([end.code, end.signal], [null, signal], end.stderr)
+  test(`read: ${signal} while the main thread reads a small file drains the run`, async () => {
+    const env = atFrames(`${signal}.cjs`, SECOND, `process.kill(process.pid, '${signal}')`)
+    const { code, signal: killed, ledger, stderr } = await readCounting(env, SMALL)
+    assert.deepEqual([code, killed], [0, null], stderr)
+    assert.ok(count(ledger, 'pairs.shipped') > 0)
   })
 }
+
+test('read: an assembler that loops without end in a small file is replaced, and the file is read to its end', async () => {
+  const whole = await readCounting({}, SMALL)
+  const { code, stderr, ledger } = await readCounting(atFrames('loop-small.cjs', SECOND, 'loop()'), SMALL)
+  assert.equal(code, EXIT_RUNTIME)
+  assert.match(stderr, /the assembler failed and is restarted.*timed out after \d+ ?ms/)
+  assert.match(stderr, /^interceptor: a worker failed and was replaced: pairs may be missing$/m)
+  assert.equal(count(ledger, 'frames.seen'), count(whole.ledger, 'frames.seen'))
+  assert.ok(count(ledger, 'pairs.shipped') < SMALL_CONNECTIONS * EXCHANGES)
+})
+
+test('read: a stage that loops without end in the main thread is ended, and what is lost is counted', async () => {
+  const { code, stderr, ledger } = await readCounting(atFrames('loop.cjs', WATCHED, 'loop()'), ...FOR_SECONDS)
+  assert.equal(code, EXIT_RUNTIME)
+  assert.match(stderr, /^interceptor: the capture worker failed: no heartbeat for \d\.\d s of CPU time$/m)
+  assert.ok(count(ledger, 'frames.lost.crash') > 0)
+  assert.ok(count(ledger, 'pairs.shipped') > 0)
+})
 
 test('read: a stage that loops without end is ended, and what is lost is counted', async () => {
   const summary = join(folder, 'summary.json')

@@ -1,6 +1,6 @@
 /** Loads the assembler's program (`core/`, AssemblyScript), and declares its exports. */
 import { runtimeError } from '../../errors.ts'
-import { isCodeKept, loadProgram } from '../../sys/kept-code.ts'
+import { loadProgram } from '../../sys/kept-code.ts'
 
 /** An address in the program's memory. */
 export type Address = number
@@ -77,6 +77,7 @@ type HostFunction = (...values: number[]) => unknown
 
 /** Loaded once per process: the main thread posts it to the workers (see `useProgram`). */
 let compiled: WebAssembly.Module | null = null
+let isKept = false
 
 /** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor, or Node.js as it was started, cannot run it */
 export function compileProgram(): WebAssembly.Module {
@@ -86,7 +87,7 @@ export function compileProgram(): WebAssembly.Module {
     })
   }
   try {
-    compiled ??= loadProgram(fileOf())
+    if (compiled === null) ({ module: compiled, isKept } = loadProgram(new URL('../core.wasm', import.meta.url)))
     return compiled
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error
@@ -97,10 +98,8 @@ export function compileProgram(): WebAssembly.Module {
   }
 }
 
-const fileOf = (): URL => new URL('../core.wasm', import.meta.url)
-
-/** Whether this process uses the machine code that the build has kept of the program. */
-export const usesKeptCode = (): boolean => isCodeKept(fileOf())
+/** Whether `compileProgram` has loaded the machine code that the build has kept of the program. */
+export const usesKeptCode = (): boolean => isKept
 
 /** In a worker: uses what the main thread has compiled. */
 export function useProgram(module: WebAssembly.Module): void {

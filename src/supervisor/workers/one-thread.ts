@@ -12,6 +12,7 @@ import { AssembleLoop } from '../../assemble/assemble-loop.ts'
 import { assemblerMemory } from '../../assemble/assembler.ts'
 import type { ProgramMemory } from '../../assemble/host/memory.ts'
 import type { AssembleTask, FromAssembler, KnownInterface } from '../../assemble/worker-data.ts'
+import { withResolvers } from '../../async/with-resolvers.ts'
 import { loadPlainFrames, PlainFrames } from '../../capture/intake/plain-frames.ts'
 import { runCapture } from '../../capture/run.ts'
 import type { CaptureWorkerData } from '../../capture/worker-data.ts'
@@ -22,6 +23,7 @@ import { runShipper } from '../../ship/run.ts'
 import type { ShipWorkerData } from '../../ship/worker-data.ts'
 import { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
+import { callWithin } from '../../thread/time-limit.ts'
 import type { OnMessage, Stages } from './stages.ts'
 import { Lifecycle, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
 
@@ -36,6 +38,9 @@ const REPLACING_MS = 20
 /** Of the pair ring if both of its ends are in this thread: it is emptied all the time, and this much of it stays in the core's cache. */
 const RESTING_BYTES = 256 * 1024
 
+/** The longest time that the assembler needs for what one read of a file has put in place, on a busy machine. */
+const ASSEMBLE_MS = 5_000
+
 /** One run's stages. It starts one worker of each kind at a time. */
 export class OneThread implements Stages {
   readonly sharesThreads = true
@@ -48,6 +53,20 @@ export class OneThread implements Stages {
   /** Processes the pairs in the rings; null: another thread does. */
   #shipper: (() => void) | null = null
   #turnEndMs = 0
+  readonly #isLimited: boolean
+  #abandoned = withResolvers<string>()
+
+  /** @param isLimited whether an assembler that loops without end fails, which is too slow for large files (thread/time-limit.ts) */
+  constructor(isLimited = false) {
+    this.#isLimited = isLimited
+  }
+
+  /** The capture stage and the assembler have crashed: V8 has terminated what the thread executed, which never continues. */
+  abandon(why: string): void {
+    const { resolve } = this.#abandoned
+    this.#abandoned = withResolvers()
+    resolve(why)
+  }
 
   capture(data: CaptureWorkerData, onMessage: OnMessage): WorkerRun {
     const { port1, port2 } = new MessageChannel()
@@ -63,6 +82,7 @@ export class OneThread implements Stages {
     return workerRun(onMessage, work, {
       post: (message) => port1.postMessage(message),
       end: () => port1.close(),
+      abandoned: this.#abandoned.promise,
     })
   }
 
@@ -80,6 +100,9 @@ export class OneThread implements Stages {
       if (message.t === 'interface') onInterface({ id: message.id, info: message.info })
     }
     const failures: unknown[] = []
+    const abandoned = this.#abandoned.promise
+    // Where another stage looped, this one would continue.
+    void abandoned.then((why) => failures.push(new Error(why)))
     const memory = this.#memory ?? assemblerMemory(task.options, true)
     const place = this.#place ?? this.#placeIn(memory, task)
     this.#memory = memory
@@ -89,9 +112,13 @@ export class OneThread implements Stages {
       const bell = new DemandBell(task.ownBell, () => this.#runShipper())
       const restingBytes = this.#shipper === null ? undefined : RESTING_BYTES
       const loop = await AssembleLoop.open(task, announce, bell, { memory, place, restingBytes })
+      const passes = (): void => {
+        for (let worked = true; worked; ) worked = loop.pass() === 'worked'
+      }
       this.#assembler = () => {
         try {
-          for (let worked = true; worked; ) worked = loop.pass() === 'worked'
+          if (this.#isLimited) callWithin(ASSEMBLE_MS, passes)
+          else passes()
         } catch (error) {
           // Not the caller's failure: the capture stage waits until this one is replaced.
           this.#assembler = null
@@ -114,6 +141,7 @@ export class OneThread implements Stages {
         this.#assembler = null
         task.port.close()
       },
+      abandoned,
     })
   }
 
@@ -180,11 +208,18 @@ function notRunning(): never {
   throw new Error('the next stage does not run')
 }
 
+interface RunParts {
+  post: (message: unknown) => void
+  end: () => void
+  /** Resolves with the reason once the code of `work` never continues. Absent: it always does. */
+  abandoned?: Promise<string>
+}
+
 /** Starts `work`, and follows it to its end. */
 function workerRun(
   onMessage: OnMessage,
   work: (post: (message: FromWorker) => void) => Promise<void>,
-  { post, end }: { post: (message: unknown) => void; end: () => void },
+  { post, end, abandoned = new Promise(() => {}) }: RunParts,
 ): WorkerRun {
   const lifecycle = new Lifecycle(onMessage)
   const run = async (): Promise<WorkerEnd> => {
@@ -194,9 +229,8 @@ function workerRun(
     } catch (error) {
       const { message, hint } = failureOf(error)
       return { how: 'crashed', message, hint }
-    } finally {
-      end()
     }
   }
-  return { ready: lifecycle.ready, ended: run(), post, terminate: () => {} }
+  const crashed = abandoned.then((message): WorkerEnd => ({ how: 'crashed', message, hint: null }))
+  return { ready: lifecycle.ready, ended: Promise.race([run(), crashed]).finally(end), post, terminate: () => {} }
 }
