@@ -30,6 +30,8 @@ const REPORT_MS = 60_000
 const WARM_UP_MS = 120_000
 const MAX_GROWTH_MIB = 96
 const MAX_NEW_DESCRIPTORS = 40
+/** Named where pairs are dropped. */
+const RECENT_EVENTS = 6
 /** Within this time every thread has been replaced, and waiting pairs have been shipped. */
 const SETTLE_MS = 90_000
 
@@ -71,6 +73,9 @@ class Soak {
    * temporarily.
    */
   #least: Usage = NO_USAGE
+  /** What has happened, newest last, and how many pairs were dropped by then: a report of drops names its causes. */
+  readonly #recent: string[] = []
+  #dropped = 0
 
   constructor(rig: TargetRig, broker: KafkaBroker, faults: WorkerFaults) {
     this.#rig = rig
@@ -88,6 +93,7 @@ class Soak {
       await sleep(EVENT_MS)
       this.#least = lower(this.#least, this.#usage())
       await this.#event()
+      this.#reportDrops()
       const now = performance.now()
       if (now < nextReport) continue
       nextReport += REPORT_MS
@@ -116,6 +122,7 @@ class Soak {
   }
 
   async #count(what: string, work: () => Promise<void>): Promise<void> {
+    this.#note(what)
     await work()
     this.#happened[what] = (this.#happened[what] ?? 0) + 1
   }
@@ -153,7 +160,21 @@ class Soak {
     const thread = this.#rig.pipeline.observe().threads.find((one) => one.role === role)
     // Threads that are about to be replaced get no further fault.
     if (thread?.state !== 'ready') return
+    this.#note(`${role}: ${fault}`)
     await this.#faults.inject(role, fault)
+  }
+
+  #note(what: string): void {
+    this.#recent.push(`${what} (${this.#rig.count('pairs.kept')} pairs kept)`)
+    if (this.#recent.length > RECENT_EVENTS) this.#recent.shift()
+  }
+
+  #reportDrops(): void {
+    const dropped = this.#rig.count('pairs.dropped')
+    if (dropped === this.#dropped) return
+    this.#dropped = dropped
+    const reasons = JSON.stringify(this.#rig.pipeline.ledger['pairs'])
+    process.stderr.write(`pairs dropped: ${reasons}; before: ${this.#recent.join(', ')}\n`)
   }
 
   #report(ms: number, base: Usage | null): void {
