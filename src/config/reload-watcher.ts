@@ -6,7 +6,7 @@
  * state, so that a file is not read while it is being written.
  */
 import { statSync } from 'node:fs'
-import { errorText } from '../errors.ts'
+import { errorText, usageError } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import type { LoadedConfig } from './load.ts'
 import { planReload, type ReloadState } from './reload.ts'
@@ -104,6 +104,7 @@ export class ConfigReloader {
   async #readAgain(): Promise<void> {
     const { load, apply, log } = this.#options
     try {
+      this.#rejectPipe()
       const loaded = await load()
       if (this.#stopped) return
       const { next, changed, needRestart } = planReload(this.#current, loaded)
@@ -128,6 +129,13 @@ export class ConfigReloader {
     if (now !== '' && now !== reported) {
       this.#options.log.warn('these keys take effect after a restart; their old values stay in effect', { keys: now })
     }
+  }
+
+  /** Reading a named pipe waits for a writer, and the end of the process would wait with it. */
+  #rejectPipe(): void {
+    const { file } = this.#options
+    if (file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFIFO() === true)
+      throw usageError(`configuration: ${file} is a pipe, which is read only at the start`)
   }
 
   /** A text that differs between two states of the file, links followed; the error's code if it cannot be read. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -118,6 +118,22 @@ test('ConfigReloader: reports an invalid and a missing file and keeps the config
   writeFileSync(file, 'filter: { paths: [/c] }\n')
   await until(() => reloader.state.applied === 1)
   assert.equal(reloader.state.lastSuccessful, true)
+})
+
+test('ConfigReloader: refuses a named pipe, which nobody may ever write to, and reads the file that replaces it', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'log: { level: info }')
+  const { lines, applied } = watch(t, file)
+  unlinkSync(file)
+  execFileSync('mkfifo', [file])
+  await until(() => lines.length > 0)
+  assert.match(String(lines[0].error), /interceptor\.yaml is a pipe/)
+  unlinkSync(file)
+  writeFileSync(file, 'log: { level: debug }')
+  await until(() => applied.length > 0)
+  assert.deepEqual(applied, [['log.level']])
 })
 
 test('ConfigReloader: names keys that need a restart once and keeps their values', async (t) => {

@@ -32,6 +32,8 @@ export interface CaptureSlotSpec {
   threadMates: readonly Control[]
   /** Whether a crashed thread is replaced. One that reads a file is not: it would have to start in the middle. */
   isRestartable: boolean
+  /** @see WorkerSlotSpec.peersWork */
+  peersWork?: (() => boolean) | undefined
   onMessage: (message: FromWorker) => void
   stages: Stages
   log: Log
@@ -76,6 +78,7 @@ export class CaptureSlot {
       launch: () => this.#launch(),
       isRestartable: spec.isRestartable,
       mayHang: true,
+      peersWork: spec.peersWork,
       onCrash: () => countCaptureLosses([this.#own, this.#retired, ...this.openBlocks()], this.#retired),
       log: spec.log,
     })

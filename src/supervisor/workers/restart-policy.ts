@@ -26,7 +26,7 @@ export interface Crash {
 export class RestartPolicy {
   /** Crashes that were followed by another run. */
   restarts = 0
-  /** Whether a run was ever ready. */
+  /** Whether a run was ever ready, or can be expected to be. */
   hasWorked = false
   readonly #backoff: Backoff
   /** Times of the newest crashes, oldest first. */

@@ -186,6 +186,8 @@ export class RunWorkers {
       threadMates: stages.sharesThreads ? this.#assemblerControls.map((control) => new Control(control)) : [],
       pairRings: plan.whenFull === 'wait' ? [] : this.#pairRings,
       isRestartable,
+      // At the start of a run, one that cannot start ends the run, with the reason.
+      peersWork: () => this.#haveSources && this.captures.some(({ worker }) => worker.works),
       onMessage,
       stages,
       log: options.log,

@@ -34,6 +34,8 @@ export interface WorkerSlotSpec {
   isRestartable: boolean
   /** Whether a silent heartbeat is a crash. False where a worker may wait inside a system call without saying so. */
   mayHang: boolean
+  /** Whether other workers of the role work. One that is added to them, and cannot start, is started later. Absent: there are none. */
+  peersWork?: (() => boolean) | undefined
   /** A run has crashed and its thread has ended: counts what it held. */
   onCrash: () => void
   log: Log
@@ -87,6 +89,11 @@ export class WorkerSlot {
   /** Crashed runs that were followed by another. */
   get restarts(): number {
     return this.#policy.restarts
+  }
+
+  /** Whether a thread runs and is ready. */
+  get works(): boolean {
+    return this.#state === 'ready'
   }
 
   /** Whether a thread was ever started. */
@@ -194,6 +201,7 @@ export class WorkerSlot {
       return
     }
     this.#spec.onCrash()
+    this.#policy.hasWorked ||= this.#spec.peersWork?.() === true
     const { hint = null } = end
     // A hint before the first `ready`: the system lacks something that no restart can provide.
     const isFinal = hint !== null && !this.#policy.hasWorked

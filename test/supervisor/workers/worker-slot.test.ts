@@ -29,7 +29,7 @@ class Rig {
   /** Of a worker in the same thread. */
   readonly mate = new Control(Control.allocate())
 
-  constructor(parts: { isRestartable?: boolean; mayHang?: boolean } = {}) {
+  constructor(parts: { isRestartable?: boolean; mayHang?: boolean; peersWork?: () => boolean } = {}) {
     const push = (message: string): void => void this.lines.push(message)
     this.slot = new WorkerSlot({
       role: 'ship',
@@ -243,6 +243,18 @@ test('worker slot: a worker that has never been ready is not restarted for ever'
   assert.equal(rig.runs.length, 5)
   assert.equal(isSettled, true)
   assert.deepEqual(rig.ended, { how: 'crashed', message: 'the shipper failed: no memory' })
+})
+
+test('worker slot: a worker that is added to others that work is started later, whatever it lacks', async () => {
+  const rig = new Rig({ peersWork: () => true })
+  void rig.slot.start()
+  for (let i = 0; i < 8; i++) {
+    await rig.run.end({ how: 'crashed', message: 'no further thread', hint: 'raise the limit' })
+    assert.equal(rig.ended, null)
+    await rig.pass(10_000, false)
+  }
+  await rig.run.becomeReady()
+  assert.equal(rig.slot.state, 'ready')
 })
 
 test('worker slot: a drain during the delay of a crash loop starts the worker at once, which then drains', async () => {
