@@ -25,7 +25,8 @@ interface Program {
 }
 
 /** The program, compiled. @throws WebAssembly.CompileError where the processor cannot run it */
-export const loadPlainFrames = (): WebAssembly.Module => loadProgram(new URL('./plain-core.wasm', import.meta.url))
+export const loadPlainFrames = (): WebAssembly.Module =>
+  loadProgram(new URL('./plain-core.wasm', import.meta.url)).module
 
 export class PlainFrames {
   readonly #place: FramePlace
