@@ -23,8 +23,6 @@ export interface QueueEntry {
 
 /** A request that was sent. */
 interface SentRequest {
-  /** Milliseconds since the Unix epoch. */
-  readonly sentAt: number
   /** Milliseconds. */
   readonly requestTimeout: number
   timeoutRequest(): void

@@ -38,7 +38,8 @@ export function repairKafkajs(): void {
  *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the
  *   end of a throttle.
  * - kafkajs looks for requests that have timed out ten times a second, on each connection and also when there are none: at low rates
- *   a fifth of what wakes the thread. For timeouts of 15 seconds, once a second is enough.
+ *   a fifth of what wakes the thread. For timeouts of 15 seconds, once a second is enough. It also measures them on the
+ *   wall clock: one that is set forward would end every request in flight, and their pairs would be sent twice.
  * - kafkajs obeys a throttle of any length, and measures it on the wall clock: one that is set back would prolong it.
  * - kafkajs ignores a response to no request. Such a response means that the two sides disagree, and the request it was
  *   meant for would wait for its timeout, so the connection must end.
@@ -51,10 +52,13 @@ function repairRequestQueue(): void {
   }
   prototype.scheduleRequestTimeoutCheck = function (): void {
     this.destroy()
+    const sinceMs = new WeakMap<object, number>()
     const check = (): void => {
-      const nowMs = Date.now()
+      const nowMs = performance.now()
       for (const request of this.inflight.values()) {
-        if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest()
+        const seenMs = sinceMs.get(request)
+        if (seenMs === undefined) sinceMs.set(request, nowMs)
+        else if (nowMs - seenMs > request.requestTimeout) request.timeoutRequest()
       }
       if (!this.isConnected()) this.destroy()
     }

@@ -67,13 +67,17 @@ interface RequestQueue {
   maybeThrottle(ms: number | null): void
   canSendSocketRequestImmediately(): boolean
   fulfillRequest(response: { correlationId: number }): void
+  scheduleRequestTimeoutCheck(): void
+  destroy(): void
+  isConnected(): boolean
+  readonly inflight: Map<number, { requestTimeout: number; sentAt: number; timeoutRequest(): void }>
   readonly throttleCheckTimeoutId: unknown
   readonly throttledUntil: number
 }
 
-function newRequestQueue(): RequestQueue {
+function newRequestQueue(requestTimeout = 1): RequestQueue {
   const Queue = require('kafkajs/src/network/requestQueue/index.js') as new (options: object) => RequestQueue
-  return new Queue({ clientId: 'c', broker: 'b', logger: { debug: () => {} }, requestTimeout: 1 })
+  return new Queue({ clientId: 'c', broker: 'b', logger: { debug: () => {} }, requestTimeout })
 }
 
 test('kafkajs repairs: an idle request queue sets no timer', () => {
@@ -98,6 +102,31 @@ test('kafkajs repairs: a wall clock that is set back does not prolong a throttle
   const canSend = queue.canSendSocketRequestImmediately()
   clock.mock.restore()
   assert.equal(canSend, true)
+})
+
+test('kafkajs repairs: a request times out by the monotonic clock, however the wall clock is set', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const queue = newRequestQueue(15_000)
+  queue.isConnected = () => true
+  let timeouts = 0
+  queue.inflight.set(1, { requestTimeout: 15_000, sentAt: Date.now(), timeoutRequest: () => (timeouts += 1) })
+  queue.scheduleRequestTimeoutCheck()
+  t.after(() => queue.destroy())
+  let nowMs = 0
+  t.mock.method(performance, 'now', () => nowMs)
+  const secondsPass = (seconds: number): void => {
+    for (let second = 0; second < seconds; second++) {
+      nowMs += 1000
+      t.mock.timers.tick(1000)
+    }
+  }
+  const hourAhead = Date.now() + 3_600_000
+  const clock = t.mock.method(Date, 'now', () => hourAhead)
+  secondsPass(15)
+  assert.equal(timeouts, 0)
+  clock.mock.mockImplementation(() => hourAhead - 7_200_000)
+  secondsPass(2)
+  assert.equal(timeouts, 1)
 })
 
 test('kafkajs repairs: a response without a request is rejected', () => {
