@@ -29,8 +29,8 @@ import { repeatFailed } from './support/repeat.ts'
 import { FileTimes, groupsOf, nextGroup } from './support/schedule.ts'
 import { SharedProcess } from './support/shared-process.ts'
 import { toSourcePositions } from './support/source-positions.ts'
-import { type FileResult, failedFile, runTestFile } from './support/test-file.ts'
-import { runTestGroup } from './support/test-group.ts'
+import { type FileResult, failedFile } from './support/test-file.ts'
+import { runTestFile, runTestGroup } from './support/test-group.ts'
 import { compileTestPrograms } from './support/test-programs.ts'
 
 const SOURCES = join(ROOT, 'test')
@@ -114,7 +114,7 @@ class TestRun {
   }
 
   runAlone(name: string): Promise<FileResult> {
-    return runTestFile(name, compiledPath(name), timeoutOf(name), this.#cancelled)
+    return runTestFile({ name, path: compiledPath(name) }, timeoutOf(name), this.#cancelled)
   }
 
   async #lane(): Promise<void> {

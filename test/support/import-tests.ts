@@ -1,8 +1,8 @@
 /**
- * Runs in a process that test files share (test-group.ts): imports them, and adds tests that mark where each file
+ * Runs in the process of test files (test-group.ts): imports them, and adds tests that mark where each file
  * begins and ends.
  */
-import { test as declare } from 'node:test'
+import { after, test as declare } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
 /** Title prefixes of the marking tests; the name of a file follows. */
@@ -16,7 +16,7 @@ export interface GroupFile {
   path: string
 }
 
-/** Open handles keep the process alive for at most this time after the last test. */
+/** Open handles keep the process alive for at most this time after the last test and hook. */
 const LEFT_MS = 1000
 /** Pause between two files, so that the events of the first leave the process before the second can hang or end it. */
 const flushed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -43,6 +43,8 @@ export async function importTests(files: readonly GroupFile[]): Promise<void> {
       })
     }
   }
-  declare(END, () => void setTimeout(() => process.exit(), LEFT_MS).unref())
+  declare(END, () => {})
+  // Runs after the hooks of the files, which may end what still runs.
+  after(() => void setTimeout(() => process.exit(), LEFT_MS).unref())
   allow()
 }

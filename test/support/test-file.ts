@@ -1,8 +1,4 @@
-/**
- * Runs one test file in a separate process. The process ends after its tests, whatever threads and timers a failed test
- * leaves; a process that hangs is killed with everything that it started.
- */
-import { run } from 'node:test'
+/** The result of one test file, from the events of node:test, and the end of a file that hangs. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { endChildren } from '../../rig/process-tree.ts'
@@ -49,30 +45,6 @@ export const failedFile = (name: string, error: string): FileResult => ({
   ...emptyResult(name),
   failures: [{ title: name, error }],
 })
-
-/**
- * Runs a compiled test file.
- *
- * @param name name in the result
- * @param file path of the compiled file
- * @param timeoutMs a file that runs longer hangs: it is killed, and has failed
- * @param cancelled resolves with a reason to kill the file earlier
- */
-export async function runTestFile(
-  name: string,
-  file: string,
-  timeoutMs: number,
-  cancelled: Promise<string>,
-): Promise<FileResult> {
-  const result = emptyResult(name)
-  const startMs = performance.now()
-  const killed = await killedBefore(file, timeoutMs, cancelled, async () => {
-    const events = run({ files: [file], concurrency: 1, forceExit: true })
-    for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
-  })
-  result.seconds = (performance.now() - startMs) / 1000
-  return finish(result, killed)
-}
 
 /**
  * Completes the result of a file that has ended.

@@ -1,6 +1,8 @@
 /**
- * Test files that share a process, because starting one for each takes longer than most of them run (shared-process.ts
- * decides which). Each has its own result: marking tests separate the tests of the files.
+ * Runs test files in another process. Some share one, because starting one for each takes longer than most of them run
+ * (shared-process.ts decides which). Each has its own result: marking tests separate the tests of the files. The process
+ * ends after its tests, whatever threads and timers a failed test leaves; a process that hangs is killed with everything
+ * that it started.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -50,6 +52,26 @@ export async function runTestGroup(
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/**
+ * Runs a compiled test file in its own process.
+ *
+ * @param timeoutMs a file that runs longer hangs: it is killed, and has failed
+ * @param cancelled resolves with a reason to kill the file earlier
+ */
+export async function runTestFile(file: GroupFile, timeoutMs: number, cancelled: Promise<string>): Promise<FileResult> {
+  const startMs = performance.now()
+  let result = emptyResult(file.name)
+  await runTestGroup([file], timeoutMs, cancelled, {
+    began: () => {},
+    ended: (ended) => {
+      result = ended
+    },
+  })
+  // As a user waits for it: with the start of the process, and what is cleaned up after the tests.
+  result.seconds = (performance.now() - startMs) / 1000
+  return result
 }
 
 /** Attributes each event to the file whose tests run. */
