@@ -51,13 +51,14 @@ writeFileSync(
 /** Files that are read for many seconds, in the main thread because pairs are only counted. */
 const FOR_SECONDS = Array.from({ length: 2000 }, () => LARGE)
 
-/** Loaded into the program: the assembler does this when it is given frames. @param when a condition */
-function atFrames(name: string, condition: string, what: string): Record<string, string> {
+/** Loaded into the program: the assembler does `what` when it is given frames under a condition. @param before runs first */
+function atFrames(name: string, condition: string, what: string, before = ''): Record<string, string> {
   const path = join(folder, name)
   writeFileSync(
     path,
     `const { Instance, Module } = WebAssembly
     const { f: loop } = new Instance(new Module(Uint8Array.of(${LOOP}))).exports
+    ${before}
     let calls = 0
     let looped = false
     WebAssembly.Instance = function (...args) {
@@ -75,6 +76,12 @@ function atFrames(name: string, condition: string, what: string): Record<string,
 }
 
 const SECOND = 'calls === 2'
+/** Time limits of calls are a twentieth of what they are, so that the test need not wait for a minute. */
+const IMPATIENT = `const { prototype } = require('node:vm').Script
+    const { runInThisContext } = prototype
+    prototype.runInThisContext = function (options) {
+      return runInThisContext.call(this, { ...options, timeout: options.timeout / 20 })
+    }`
 /** The first frames after the main thread is watched, which it is after a second. */
 const WATCHED = '!looped && performance.now() > 5_000 && (looped = true)'
 
@@ -96,9 +103,19 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+test('read: a small file is read whole although the program is stopped for some seconds in the middle of it', async () => {
+  // Another process continues it: a stopped one cannot.
+  const stop = `require('node:child_process').spawn('sh', ['-c', 'sleep 7; kill -CONT ' + process.pid], { stdio: 'ignore' }),
+    process.kill(process.pid, 'SIGSTOP')`
+  const whole = await readCounting({}, SMALL)
+  const { code, stderr, ledger } = await readCounting(atFrames('stop.cjs', SECOND, stop), SMALL)
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(ledger, whole.ledger)
+})
+
 test('read: an assembler that loops without end in a small file is replaced, and the file is read to its end', async () => {
   const whole = await readCounting({}, SMALL)
-  const { code, stderr, ledger } = await readCounting(atFrames('loop-small.cjs', SECOND, 'loop()'), SMALL)
+  const { code, stderr, ledger } = await readCounting(atFrames('loop-small.cjs', SECOND, 'loop()', IMPATIENT), SMALL)
   assert.equal(code, EXIT_RUNTIME)
   assert.match(stderr, /the assembler failed and is restarted.*timed out after \d+ ?ms/)
   assert.match(stderr, /^interceptor: a worker failed and was replaced: pairs may be missing$/m)

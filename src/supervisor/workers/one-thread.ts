@@ -38,8 +38,11 @@ const REPLACING_MS = 20
 /** Of the pair ring if both of its ends are in this thread: it is emptied all the time, and this much of it stays in the core's cache. */
 const RESTING_BYTES = 256 * 1024
 
-/** The longest time that the assembler needs for what one read of a file has put in place, on a busy machine. */
-const ASSEMBLE_MS = 5_000
+/**
+ * The assembler needs a hundredth of a second for what one read of a file has put in place. But this is time, in which the process may be
+ * stopped, or a hundred others run, and then what a sound assembler was changing would be lost.
+ */
+const ASSEMBLE_MS = 60_000
 
 /** One run's stages. It starts one worker of each kind at a time. */
 export class OneThread implements Stages {
