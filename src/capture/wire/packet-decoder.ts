@@ -55,6 +55,13 @@ const isExtension = (next: number): boolean =>
   next === HIP ||
   next === SHIM6
 
+/**
+ * Whether an extension header may name the addresses that TCP's checksum covers, instead of the IPv6 header: the final destination (RFC 8200
+ * §8.1), a home address (RFC 6275), or identifiers of the ends (RFC 7401, RFC 5533).
+ */
+const changesAddresses = (next: number): boolean =>
+  next === ROUTING || next === DESTINATION || next === HIP || next === SHIM6
+
 /** Length of the authentication header at `at`, whose first 8 bytes are present (RFC 4302 §2.2). */
 const authenticationBytes = (view: DataView, at: number): number => (view.getUint8(at + 1) + 2) << 2
 
@@ -78,6 +85,8 @@ export class PacketDecoder {
   fragmentWanted = true
   /** Of a FRAGMENT: the protocol (IPv4) or the header (IPv6) that the reassembled data begins with. */
   fragmentProtocol = 0
+  /** Whether the checksum may cover other addresses than those of the IPv6 header. */
+  #readdressed = false
   readonly #network = new NetworkId()
   readonly #tunnelDecoder: TunnelDecoder
   #tunnels = 0
@@ -105,6 +114,7 @@ export class PacketDecoder {
       this.#network.enterVlan(vlan >>> 16)
     }
     this.#tunnels = 0
+    this.#readdressed = false
     const ip = findIp(view, start, end, linkType, this.#network)
     if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE
     return this.#packet(view, ip, end, wireEnd)
@@ -112,7 +122,7 @@ export class PacketDecoder {
 
   /**
    * Decodes a reassembled packet, whose last fragment this decoder has just found: the packet has that fragment's
-   * virtual network and tunnel depth.
+   * virtual network and tunnel depth, and the headers in front of its fragment header.
    *
    * @returns MALFORMED for a fragment of a fragment, which only a tunnel between the two allows (RFC 8200 §4.5), and where
    * the checksum shows that the fragments are of different packets
@@ -121,7 +131,7 @@ export class PacketDecoder {
     const tunnels = this.#tunnels
     const verdict = this.#packet(view, 0, end, end)
     if (verdict === FRAGMENT && this.#tunnels === tunnels) return MALFORMED
-    if (verdict !== TCP || this.truncated) return verdict
+    if (verdict !== TCP || this.truncated || this.#readdressed) return verdict
     return hasValidChecksum(view, this.version, this.ipOffset, this.tcpOffset, this.endOffset) ? TCP : MALFORMED
   }
 
@@ -174,6 +184,7 @@ export class PacketDecoder {
       if (next === FRAGMENT_HEADER && this.#fragmentHeader(view, at)) {
         return this.#fragment(view, view.getUint8(at), at + 8)
       }
+      this.#readdressed ||= changesAddresses(next)
       const options = (view.getUint8(at + 1) + 1) << 3
       const length = next === FRAGMENT_HEADER ? 8 : next === AUTHENTICATION ? authenticationBytes(view, at) : options
       next = view.getUint8(at)

@@ -150,6 +150,34 @@ for (const [version, addresses] of [
   })
 }
 
+/** Extension headers in front of the fragment header that may name other addresses, and one that does not. */
+for (const [name, type, kept] of [
+  ['a routing header', 43, 1],
+  ['destination options', 60, 1],
+  ['hop-by-hop options', 0, 0],
+] as const) {
+  test(`FragmentTable: behind ${name} a packet with the checksum of other addresses is ${kept === 1 ? 'kept' : 'malformed'}`, () => {
+    const data = checked({ ...V6, destination: new Array<number>(16).fill(3) }, 64, 0x61)
+    const rig = new IntakeRig()
+    for (const piece of [
+      { from: 0, to: 3 },
+      { from: 3, to: 8 },
+    ]) {
+      const whole = fragment(6, data, piece)
+      const extension = [44, 2, 4, 1, ...new Array<number>(20).fill(3)]
+      rig.push(packet({ ...V6, protocol: type, payload: Uint8Array.from([...extension, ...whole.subarray(40)]) }), RAW)
+    }
+    assert.deepEqual([rig.count('queued'), rig.count('skippedMalformed')], [kept, 1 - kept])
+    // Of the next packet the addresses are known again.
+    for (const piece of [
+      { from: 0, to: 3 },
+      { from: 3, to: 8 },
+    ])
+      rig.push(fragment(6, data, piece, 2), RAW)
+    assert.equal(rig.count('skippedMalformed'), 2 - kept)
+  })
+}
+
 test('FragmentTable: drops and counts incomplete packets at the end', () => {
   const rig = new IntakeRig()
   rig.push(fragment(4, segment(64), { from: 0, to: 3 }), RAW)
