@@ -125,6 +125,23 @@ describe('oversize: messages whose sequence numbers begin anew', () => {
     })
   }
 
+  test('a gap of nearly 2 GiB is counted like several, and the next pairs are right', () => {
+    const gap = 2 * GIB - 100
+    for (const size of [2 * GIB, 4.5 * GIB]) {
+      const script = new TcpScript().handshake()
+      script.client(`PUT /large HTTP/1.1\r\nX: ${'x'.repeat(200)}\r\nContent-Length: ${size}\r\n\r\n`)
+      for (let left = size; left > 0; left -= gap) {
+        script.skip('client', Math.min(left, gap) - 1).client('x')
+        for (let acks = 0; acks < 5; acks++) script.wait(500).ack('server')
+      }
+      script.server(numbered(-1))
+      for (let n = 0; n < 4; n++) exchange(script, n)
+      const { pairs, ledger } = assemble(script.close())
+      assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /1 200', 'GET /2 200', 'GET /3 200'])
+      assert.ok(count(ledger, 'bytes.http') > size, `${count(ledger, 'bytes.http')} bytes`)
+    }
+  })
+
   test('pairs that follow responses of 2.5 and 4.5 GiB are right', () => {
     const script = new TcpScript().handshake()
     for (const size of [2.5, 4.5]) {

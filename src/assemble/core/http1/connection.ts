@@ -389,12 +389,15 @@ export function exchangeOf(stream: MessageStream): Exchange | null {
 /** A message of so many bytes on the wire may have more: it is far beyond any limit. */
 export const HUGE_BYTES: i32 = 1 << 29
 
-/** Adds bytes on the wire to the message in progress. Where 32 bits might not hold them, some are counted at once. */
+/** Adds bytes on the wire, of a gap up to 2^31 - 1, to the message in progress. Where 32 bits might not hold them, some are counted at once. */
 export function addWireBytes(progress: Progress, bytes: i32): void {
-  progress.wireBytes += bytes
-  if (progress.wireBytes < 2 * HUGE_BYTES) return
-  progress.wireBytes -= HUGE_BYTES
-  if (progress.exchange !== null) add(C.bytesHttp, <f64>HUGE_BYTES)
+  const sum = <u32>progress.wireBytes + <u32>bytes
+  if (sum < <u32>(2 * HUGE_BYTES)) {
+    progress.wireBytes = <i32>sum
+    return
+  }
+  progress.wireBytes = HUGE_BYTES
+  if (progress.exchange !== null) add(C.bytesHttp, <f64>(sum - <u32>HUGE_BYTES))
 }
 
 /** The chain of a head that is cut between segments. */
