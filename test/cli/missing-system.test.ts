@@ -7,7 +7,7 @@ import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
 import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_DAMAGED, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
-import { finish, start } from './support.ts'
+import { finish, start, THOUSAND } from './support.ts'
 
 /** Node.js itself needs about this many; with fewer it crashes. */
 const LEAST = 15
@@ -88,6 +88,21 @@ test('few threads: commands name the limit until there are enough', {
       named += 1
     }
     assert.notEqual(named, 0, `${command[0]} has not named the limit`)
+  }
+})
+
+test('few threads: files are read where there is none to watch the main thread', {
+  skip: needs('linux', 'root', 'setpriv'),
+}, async () => {
+  // Longer than a second, after which that thread is started.
+  const files = Array.from({ length: 1000 }, () => THOUSAND)
+  for (let limit = LEAST_THREADS; ; limit++) {
+    assert.ok(limit < MOST_THREADS, `read does not work with ${limit} threads`)
+    const child = start(['read', '-o', 'none', ...files], { under: [...ALONE, 'prlimit', `--nproc=${limit}`] })
+    const { code, signal, stderr } = await finish(child)
+    if (signal === 'SIGABRT' || /this process may not start more threads/.test(stderr)) continue
+    assert.equal(code, 0, `with ${limit} threads: ${stderr}`)
+    break
   }
 })
 

@@ -43,15 +43,19 @@ export class WatchedThread extends OneThread {
     return run
   }
 
+  /** Where no further thread can be started, the files are read all the same. */
   #watch(controls: SharedArrayBuffer[]): void {
-    const worker = new Worker(new URL('./watch.worker.js', import.meta.url), {
-      name: 'watch',
-      workerData: { controls, end: this.#end.buffer } satisfies WatchData,
-    })
-    worker.on('message', (why: string) => this.abandon(why))
-    // Where no further thread can be started, the files are read all the same.
-    worker.on('error', () => {})
-    worker.unref()
+    try {
+      const worker = new Worker(new URL('./watch.worker.js', import.meta.url), {
+        name: 'watch',
+        workerData: { controls, end: this.#end.buffer } satisfies WatchData,
+      })
+      worker.on('message', (why: string) => this.abandon(why))
+      worker.on('error', () => {})
+      worker.unref()
+    } catch {
+      // Thrown, not posted as an error, where the process may not have one more thread.
+    }
   }
 
   #endWatch(): void {
