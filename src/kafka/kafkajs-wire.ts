@@ -3,8 +3,8 @@
  * (kafkajs-internals.ts).
  *
  * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches responses to requests. Producing through
- * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded and their responses decoded here; they are written to the
- * socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
+ * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded here, and their responses decoded. The requests
+ * are written to the socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
  */
 import type { Socket } from 'node:net'
 import { BadResponseError } from './errors.ts'
