@@ -17,8 +17,10 @@ const SMALL_BYTES = 1024 * 1024
 /** Bytes that one deflated byte becomes: usually, in captures of text, and at most. */
 const GZIP_FACTOR = 8
 const MOST_GZIP_FACTOR = 1032
-/** The most that pairs are larger than their frames: each has a head of some hundred bytes. */
-const PAIR_FACTOR = 2
+/** The most that pairs are larger than their frames: each has a head of some hundred bytes, and a pipelined exchange may have thirty. */
+const PAIR_FACTOR = 24
+/** The same where these frames were deflated: so well, they do not consist of such exchanges. */
+const GZIP_PAIR_FACTOR = 2
 const STDOUT = 1
 
 /** Followed files are treated as live capture: a worker that fails is replaced whatever it was doing. */
@@ -38,7 +40,7 @@ function areSmall(paths: readonly string[], room = Infinity): boolean {
     if (usual > SMALL_BYTES) return false
     const { bytes, zipped } = sizeOf(path)
     usual += bytes * (zipped ? GZIP_FACTOR : 1)
-    most += bytes * (zipped ? MOST_GZIP_FACTOR : 1) * PAIR_FACTOR
+    most += bytes * (zipped ? MOST_GZIP_FACTOR * GZIP_PAIR_FACTOR : PAIR_FACTOR)
   }
   return usual <= SMALL_BYTES && most <= room
 }
