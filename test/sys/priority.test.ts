@@ -57,6 +57,23 @@ const program = (priority: object, before: string): string => `
   process.exit(0)
 `
 
+test('priority: a thread that starts while no file can be opened does not end the process', { skip }, () => {
+  const script = `
+    import { closeSync, openSync } from 'node:fs'
+    import { lowerPriority } from '${join(ROOT, 'dist/src/sys/priority.js')}'
+    lowerPriority(${JSON.stringify({ nice: 1, scheduler: 'batch', io: 'idle', oomScoreAdjust: 0 })})
+    const held = []
+    try {
+      for (;;) held.push(openSync('/dev/null'))
+    } catch {}
+    process.emit('worker', null)
+    for (const fd of held) closeSync(fd)
+  `
+  const under = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, '--input-type=module', '--eval', script]
+  const { status, stderr } = spawnSync('sh', under, { encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+})
+
 test('priority: lowers every thread but the main one, and threads that start later', { skip }, () => {
   const { problems, main, threads, oom } = lowered({ nice: 7, scheduler: 'batch', io: 'idle', oomScoreAdjust: 400 })
   assert.deepEqual(problems, [])
