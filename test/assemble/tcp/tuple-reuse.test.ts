@@ -127,6 +127,31 @@ describe('tracker: one tuple, several connections', () => {
     balanced(tcp)
   })
 
+  test('a client that drops a SYN-ACK to another SYN continues its connection', () => {
+    const one = new TcpScript().handshake().client('first').server('one')
+    const [syn, answer, ...rest] = one.segments
+    const [, stray] = new TcpScript({ clientIsn: 900_000_000, serverIsn: 3_000_000_000 }).handshake().segments
+    for (const segments of [
+      [syn, stray, answer, ...rest],
+      [syn, stray, ...rest],
+    ]) {
+      const tcp = new TcpHarness().segments(segments)
+      assert.equal(tcp.count('flows.seen'), 1)
+      assert.equal(tcp.count('segments.ignored'), 1)
+      assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
+    }
+  })
+
+  test('a client that acknowledges a SYN-ACK to another SYN has sent that SYN', () => {
+    const [stale] = new TcpScript().handshake().segments
+    const two = new TcpScript({ clientIsn: 900_000_000, serverIsn: 3_000_000_000 })
+      .handshake()
+      .client('second')
+      .server('two')
+    const tcp = new TcpHarness().segments([stale, ...two.segments.slice(1)])
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['second', 'two'])
+  })
+
   test('a SYN-ACK may acknowledge data in the SYN, and repeats change nothing', () => {
     const [opening, answer, ...rest] = new TcpScript().handshake().client('first').server('one').segments
     const data = Buffer.from('data')

@@ -9,7 +9,8 @@
  *                 STARTS; else remembered until a segment               else STARTS
  *                 CONFIRMS_SYN
  *     SYN-ACK     its own again: CONTINUES; of a remembered SYN:        its own again: COMES_LATE; else STARTS
- *                 STARTS; a second one for the same SYN: remembered
+ *                 STARTS; a second one for the same SYN, or the
+ *                 first one for another: remembered
  *     data        follows a remembered SYN: CONFIRMS_SYN;               new bytes, or after LINGER_MICROS: STARTS;
  *                 else CONTINUES                                        else COMES_LATE
  *     RST, ACK    CONTINUES                                             COMES_LATE
@@ -142,6 +143,11 @@ function judgeSynAck(flow: Flow): u32 {
   const client = streamOf(flow, 1 - direction)
   if (isOtherFirst(client, ack)) return STARTS
   if (continuesConnection(flow, direction, Segment.seq, Segment.flags)) return CONTINUES
+  if (client.synSeen && !streamOf(flow, direction).known) {
+    // The client drops it and still waits for its own (RFC 9293 §3.10.7.3), unless its SYN is a stale one.
+    rememberSyn(flow, 1 - direction, ack - 1)
+    return UNDECIDED
+  }
   if (!client.synSeen || ack !== client.firstSeq || hasDelivered(streamOf(flow, direction))) return STARTS
   // Two SYN-ACKs to one SYN, as stateless load balancers cause them: the client accepts one.
   rememberSyn(flow, direction, Segment.seq)
