@@ -156,6 +156,15 @@ describe('oversize: messages whose sequence numbers begin anew', () => {
   })
 })
 
+test('oversize: a gap of 1 GiB that begins in a short body does not count as HTTP', () => {
+  const [question, head] = [request('/'), 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n']
+  const tcp = new TcpScript().handshake().client(question).server(head).skip('server', GIB).server('x')
+  const { pairs, ledger } = assemble(tcp)
+  assert.deepEqual(pairs, [])
+  assert.equal(count(ledger, 'bytes.gap'), GIB)
+  assert.equal(count(ledger, 'bytes.http'), question.length + head.length)
+})
+
 describe('oversize: heads', () => {
   test('a head over the limit ends the pairing epoch: it is not an exchange, and parsing resumes after it', () => {
     const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`

@@ -84,17 +84,15 @@ export function parseGap(stream: MessageStream, bytes: i32, seq: i32): void {
   const state = stream.state
   if (state === OPAQUE) return
   Position.ack = stream.lastAck
-  if (state >= COUNTED) {
-    damageMessage(stream, REASON_GAP)
-    addWireBytes(progressOf(stream), bytes)
-    if (state === TO_CLOSE) return
-  }
+  if (state >= COUNTED) damageMessage(stream, REASON_GAP)
   const counted = state === COUNTED || state === CHUNK_DATA
-  if (!counted || <i64>bytes > progressOf(stream).remaining) {
+  if (state !== TO_CLOSE && (!counted || <i64>bytes > progressOf(stream).remaining)) {
     loseStream(stream, REASON_GAP)
     return
   }
   const progress = progressOf(stream)
+  addWireBytes(progress, bytes)
+  if (state === TO_CLOSE) return
   progress.remaining -= bytes
   progress.lengthUnsure = false
   if (progress.remaining > 0) return
