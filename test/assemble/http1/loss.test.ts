@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { count } from '../../../src/ledger/ledger.ts'
-import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
+import { assemble, type HarnessOptions, summary } from '../../support/assemble-harness.ts'
 import { chunked, numbered, request, response, sequential, wrongPairs } from '../../support/http-script.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
 import { FIN, type Segment, SYN, TcpScript } from '../../support/tcp-script.ts'
@@ -287,4 +287,18 @@ test('loss: pairing does not need SYNs and FINs', () => {
   const { pairs } = assemble(segments.filter(({ flags }) => (flags & (SYN | FIN)) === 0))
   assert.deepEqual(wrongPairs(pairs), [])
   assert.equal(pairs.length, 20)
+})
+
+test('loss: what a tunnel carries does not show that the client pipelines, where a response before it may be complete', () => {
+  const script = new TcpScript({ segmentBytes: 100, stepMicros: 10 }).handshake()
+  script.client(request('/0')).server(chunked(['x'.repeat(150), 'lost', 'y'.repeat(150)]))
+  script.client(request('/1')).server(numbered(1))
+  script.client(request('/2', { headers: ['Upgrade: echo'] }))
+  script.server('HTTP/1.1 101 OK\r\nX-Answer-To: /2\r\nUpgrade: echo\r\n\r\n').client('\0\0\0\0').close()
+  const { pairs } = assemble(
+    script.segments.filter(({ payload }) => !payload.toString().includes('lost')),
+    SMALL,
+  )
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 101'])
 })

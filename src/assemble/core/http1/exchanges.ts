@@ -64,7 +64,9 @@ export function skipped(stream: MessageStream): void {
   const connection = connectionOf(stream)
   doubtRequests(connection, stream.doubtReason, Position.ack, true)
   connection.skipped = true
-  if (!connection.flow.lossy && isReceiving(responsesOf(connection), Position.ack)) connection.pipelining = true
+  // A client that has received more than was captured so far may have received the whole response.
+  const isCaptured = !connection.flow.lossy && seqDiff(serverStream(connection).nextSeq, Position.ack) <= 0
+  if (isCaptured && isReceiving(responsesOf(connection), Position.ack)) connection.pipelining = true
 }
 
 /** Whether the client, having acknowledged `ack`, has received the head of a response, but not all of the body that it announces. */
