@@ -14,13 +14,13 @@
  * With a CPU quota the process stands still for up to 0.1 s, in which the buffers fill up; then it empties them at full
  * speed. So a moment at which little waits does not show that more can be kept: a rise is decided by the highest level of
  * recent time. For the same reason an overload that has just ended is likely to return: for RETURNING_MS the threshold
- * falls before the buffers overflow.
+ * falls before the buffers overflow, though not before they are nearly full: a burst after a pause is no overload.
  *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while
  *            rises      │                              │ overflow is near│ it grows
  *
- * The level is relative to what the program processes in LONGEST_WAIT_MS, if the buffers hold more than that, once
+ * The level is relative to what the program processes in LONGEST_WAIT_MS, if the buffers hold more than that, while
  * connections are shed: pairs need not wait longer. docs/performance.md has a diagram of this control law.
  */
 
@@ -121,7 +121,7 @@ export class FlowShedder {
   endPeriod(period: LoadPeriod): void {
     this.#measure(period)
     const { fill, capacity, isSourceOnly, outputFull } = period
-    const room = this.#isOverloaded ? Math.min(capacity, this.#longestQueue(capacity)) : capacity
+    const room = this.#threshold === KEEP_ALL ? capacity : Math.min(capacity, this.#longestQueue(capacity))
     const level = (fill * capacity) / room
     this.#highest = Math.max(level, this.#highest * Math.exp(-period.ms / LEVEL_MEMORY_MS))
     if (this.#overflows(level, room, isSourceOnly)) this.#fall(level, room)

@@ -175,6 +175,22 @@ test('flow shedder: keeps everything while the buffers can hold it, whatever the
   assert.equal(isKept(-1, shedder.threshold), true)
 })
 
+test('flow shedder: keeps every connection of bursts that the buffers hold, once an overload has ended', () => {
+  const shedder = new FlowShedder()
+  while (kept(shedder) === KEEP_ALL) shedder.endPeriod(OVERFLOWING)
+  const silent = { ...CALM, served: 0 }
+  while (kept(shedder) < KEEP_ALL) shedder.endPeriod(silent)
+  for (let burst = 0; burst < 20; burst++) {
+    // A quarter of the buffers arrives before it is read.
+    for (let part = 1; part <= 10; part++) {
+      shedder.endPeriod({ ...silent, ms: 10, grown: 250, fill: part / 40 })
+      assert.equal(kept(shedder), KEEP_ALL, `burst ${burst}, part ${part}`)
+    }
+    shedder.endPeriod({ ...CALM, served: 2500, grown: -2500 })
+    for (let pause = 0; pause < 12; pause++) shedder.endPeriod(silent)
+  }
+})
+
 test('flow shedder: sheds under a lasting overflow, however fast the program is, and while the output is full', () => {
   for (const served of [0, 100, 100_000]) {
     const shedder = new FlowShedder()
