@@ -139,7 +139,7 @@ export class FramePlace {
   commit(length: number): void {
     const size = align8(length)
     this.words[(this.#last + LENGTH_AT) >> 2] = size
-    this.#last += size
+    this.commitWritten(size)
   }
 
   /** Up to where records can be written whose first one was claimed. */

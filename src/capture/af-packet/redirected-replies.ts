@@ -12,12 +12,12 @@
  *
  * Thread: the capture worker's. No allocation per frame.
  */
+import { PROTOCOL_TCP } from '../../net/ip-protocols.ts'
 
 const ETHERNET_BYTES = 14
 const IPV6_BYTES = 40
 /** Bytes of a TCP header that are read: up to its flags. */
 const TCP_BYTES = 14
-const TCP = 6
 const SYN_OR_ACK = 0x12
 const SYN = 0x02
 /** Bytes of `LentSocket.redirected`: one bit for each port. */
@@ -47,7 +47,7 @@ export class RedirectedReplies {
     const first = view.getUint8(ip)
     const isIpv4 = first >>> 4 === 4
     const tcp = ip + (isIpv4 ? (first & 0xf) * 4 : IPV6_BYTES)
-    if (view.getUint8(ip + (isIpv4 ? 9 : 6)) !== TCP || tcp + TCP_BYTES > end) return
+    if (view.getUint8(ip + (isIpv4 ? 9 : 6)) !== PROTOCOL_TCP || tcp + TCP_BYTES > end) return
     const target = view.getUint16(tcp + 2)
     if (isLoopback(view, ip, isIpv4, isIpv4 ? 16 : 24)) {
       if (target === port) this.#mark(view.getUint16(tcp), true)

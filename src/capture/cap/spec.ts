@@ -1,5 +1,6 @@
 /** Builds the parameters of a capture through libpcap. Main thread. */
 
+import { AUTHENTICATION, PROTOCOL_TCP } from '../../net/ip-protocols.ts'
 import { answersFromPort, ipProtocolsOf, parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
@@ -9,10 +10,6 @@ import type { CapSource } from '../worker-data.ts'
 const CAP_BUFFER_SHARE = 4
 /** libpcap's parameter is an int. */
 const MAX_CAP_BUFFER = 2 ** 31 - 1
-
-const PROTOCOL_TCP = 6
-/** An authentication header, behind which there may be TCP. */
-const AUTHENTICATION = 51
 
 /** @param devices by interface id; `any`: every interface with an address */
 export function capSource(devices: readonly string[], options: SocketOptions): CapSource {

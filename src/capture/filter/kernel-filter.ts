@@ -11,6 +11,7 @@
  */
 import { usageError } from '../../errors.ts'
 import { parseAddress } from '../../net/ip-address.ts'
+import { AUTHENTICATION, isExtensionHeader, PROTOCOL_TCP, PROTOCOL_UDP } from '../../net/ip-protocols.ts'
 import type { PortRange } from '../../net/port-ranges.ts'
 import { answersFromPort, ipProtocolsOf, type Tunnels } from '../../net/tunnels.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
@@ -92,14 +93,8 @@ const ETHERTYPES_CARRYING_IP = [0x8847, 0x8848, 0x8864, 0x88e7, 0x8926, 0x8903]
 const MAX_LENGTH = 1500
 const LLC_SNAP = 0xaaaa
 
-export const PROTOCOL_TCP = 6
-const PROTOCOL_UDP = 17
-/** An authentication header, in IPv4 too (RFC 4302 §3.1.1). */
-const AUTHENTICATION = 51
-/**
- * Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types).
- */
-const EXTENSION_HEADERS = [0, 43, 44, AUTHENTICATION, 60, 135, 139, 140]
+/** Eight of the 256. */
+const EXTENSION_HEADERS = Array.from({ length: 256 }, (_, next) => next).filter(isExtensionHeader)
 const IPV4_FRAGMENT_OFFSET = 0x1fff
 export const IPV6_HEADER_BYTES = 40
 

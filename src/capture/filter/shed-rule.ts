@@ -6,6 +6,7 @@
  *
  * Packets whose connection the program cannot determine pass: fragments, tunnels, IPv6 extension headers.
  */
+import { PROTOCOL_TCP } from '../../net/ip-protocols.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import {
   AD_RANDOM,
@@ -48,7 +49,6 @@ import {
   findCookedPacket,
   findPacket,
   IPV6_HEADER_BYTES,
-  PROTOCOL_TCP,
   pastIpv4Header,
 } from './kernel-filter.ts'
 

@@ -4,6 +4,16 @@
  * Results are fields of the decoder, so that a frame costs no object. Checksums of whole packets are not
  * verified: with offload, packets are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
  */
+import {
+  AUTHENTICATION,
+  DESTINATION,
+  FRAGMENT_HEADER,
+  HIP,
+  isExtensionHeader,
+  PROTOCOL_TCP,
+  ROUTING,
+  SHIM6,
+} from '../../net/ip-protocols.ts'
 import type { Tunnels } from '../../net/tunnels.ts'
 import { CUT_LINK, NOT_IP } from './ether-type.ts'
 import { findIp } from './link.ts'
@@ -23,37 +33,15 @@ export const MALFORMED = 3
 export const UNKNOWN_LINK_TYPE = 4
 export type Verdict = typeof TCP | typeof FRAGMENT | typeof NON_TCP | typeof MALFORMED | typeof UNKNOWN_LINK_TYPE
 
-const PROTOCOL_TCP = 6
 const TCP_HEADER_BYTES = 20
 const IPV4_HEADER_BYTES = 20
 export const IPV6_HEADER_BYTES = 40
-
-/** IPv6 Next Header values (IANA Protocol Numbers). */
-const HOP_BY_HOP = 0
-const ROUTING = 43
-const FRAGMENT_HEADER = 44
-const AUTHENTICATION = 51
-const DESTINATION = 60
-const MOBILITY = 135
-const HIP = 139
-const SHIM6 = 140
 
 /** A regular packet has at most six extension headers (RFC 8200 §4.1); some slack for irregular ones. */
 const MAX_EXTENSION_HEADERS = 16
 
 /** Limit of nested tunnels. */
 const MAX_TUNNELS = 4
-
-/** Indexed by Next Header: whether it is a header that may precede TCP. */
-const isExtension = (next: number): boolean =>
-  next === HOP_BY_HOP ||
-  next === ROUTING ||
-  next === FRAGMENT_HEADER ||
-  next === AUTHENTICATION ||
-  next === DESTINATION ||
-  next === MOBILITY ||
-  next === HIP ||
-  next === SHIM6
 
 /**
  * Whether an extension header may name the addresses that TCP's checksum covers, instead of the IPv6 header: the final destination (RFC 8200
@@ -179,7 +167,7 @@ export class PacketDecoder {
     this.#bound(payloadLength === 0 ? wireEnd : ip + IPV6_HEADER_BYTES + payloadLength, end)
     let next = view.getUint8(ip + 6)
     let at = ip + IPV6_HEADER_BYTES
-    for (let headers = 0; isExtension(next); headers++) {
+    for (let headers = 0; isExtensionHeader(next); headers++) {
       if (headers === MAX_EXTENSION_HEADERS || at + 8 > this.endOffset) return MALFORMED
       if (next === FRAGMENT_HEADER && this.#fragmentHeader(view, at)) {
         return this.#fragment(view, view.getUint8(at), at + 8)
@@ -221,7 +209,7 @@ export class PacketDecoder {
     const tunnels = this.#tunnelDecoder
     const first = this.fragmentPosition === 0
     const holdsTcp =
-      protocol === PROTOCOL_TCP || (this.version === 6 ? isExtension(protocol) : protocol === AUTHENTICATION)
+      protocol === PROTOCOL_TCP || (this.version === 6 ? isExtensionHeader(protocol) : protocol === AUTHENTICATION)
     if (!holdsTcp && !tunnels.mayCarry(protocol)) return NON_TCP
     if (data > this.endOffset) return MALFORMED
     this.fragmentDataOffset = data

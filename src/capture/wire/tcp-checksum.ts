@@ -2,8 +2,8 @@
  * Verifies the checksum of a reassembled TCP segment. Only this shows that its fragments belong together: a sender repeats
  * identifications, so after a loss a fragment may be joined with one of another packet (RFC 4963). Its receiver drops it.
  */
+import { PROTOCOL_TCP } from '../../net/ip-protocols.ts'
 
-const PROTOCOL_TCP = 6
 const CHECKSUM_AT = 16
 
 /**

@@ -5,6 +5,7 @@
  * UDP tunnels are recognised by their port alone, so the caller has to check that the result is a complete packet.
  * Nothing here throws or allocates.
  */
+import { PROTOCOL_UDP } from '../../net/ip-protocols.ts'
 import { answersFromPort, type Tunnels, type UdpTunnel } from '../../net/tunnels.ts'
 import { afterEthernet, afterEtherType, afterMpls, afterPpp } from './ether-type.ts'
 import { GRE_KEY, type NetworkId, OVERLAY } from './network-id.ts'
@@ -14,7 +15,6 @@ export const NO_TUNNEL = -1
 
 /** IANA protocol numbers. */
 const IPV4_IN_IP = 4
-const UDP = 17
 const IPV6_IN_IP = 41
 const GRE = 47
 const ETHERNET_IN_IP = 97
@@ -81,7 +81,7 @@ export class TunnelDecoder {
   /** Whether packets of this protocol may be tunnels. */
   mayCarry(protocol: number): boolean {
     switch (protocol) {
-      case UDP:
+      case PROTOCOL_UDP:
         return this.#udp
       case IPV4_IN_IP:
       case IPV6_IN_IP:
@@ -95,7 +95,7 @@ export class TunnelDecoder {
 
   /** Whether a packet of such a protocol may be a tunnel, by its data at `at`. @param end one past the last captured byte */
   carries(view: DataView, protocol: number, at: number, end: number): boolean {
-    return protocol !== UDP || at + UDP_HEADER_BYTES > end || this.#udpKind(view, at) !== 0
+    return protocol !== PROTOCOL_UDP || at + UDP_HEADER_BYTES > end || this.#udpKind(view, at) !== 0
   }
 
   /**
@@ -104,7 +104,7 @@ export class TunnelDecoder {
    */
   findInner(view: DataView, protocol: number, at: number, end: number): number {
     let inner = NO_TUNNEL
-    if (protocol === UDP) inner = this.#afterUdp(view, at, end)
+    if (protocol === PROTOCOL_UDP) inner = this.#afterUdp(view, at, end)
     else if (protocol === GRE) inner = this.#afterGre(view, at, end, this.#gre)
     else if (protocol === IPV4_IN_IP || protocol === IPV6_IN_IP) inner = this.#ipip ? at : NO_TUNNEL
     else if (protocol === ETHERNET_IN_IP && this.#etherip) inner = this.#ethernet(view, at + 2, end) // RFC 3378 §3
