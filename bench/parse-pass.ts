@@ -9,8 +9,8 @@ import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
 import type { ProgramMemory } from '../src/assemble/host/memory.ts'
 import { PlaceSource, type RecordSource, RingSource } from '../src/assemble/record-source.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
-import { memoryOf, ownMemory } from '../src/capture/files/window.ts'
-import { Intake } from '../src/capture/intake/intake.ts'
+import { memoryOf, ownMemory, type WindowMemory } from '../src/capture/files/window.ts'
+import { Intake, type IntakeOptions } from '../src/capture/intake/intake.ts'
 import { loadPlainFrames, PlainFrames } from '../src/capture/intake/plain-frames.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
@@ -64,6 +64,13 @@ export interface ParsePass {
 /** Receives a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
 type OnPair = (bytes: Uint8Array, at: number, length: number) => void
 
+/** How frames pass from the intake to the assembler, and where a file's bytes are read to. */
+interface FrameInput {
+  readonly source: RecordSource
+  readonly intake: Pick<IntakeOptions, 'rings' | 'place' | 'plain' | 'marks'>
+  readonly window: WindowMemory
+}
+
 /** One pass over the capture, with new rings and tables. @param onPair receives the pairs, if given */
 export function parsePass(file: Uint8Array, onPair: OnPair | null = null): ParsePass {
   const stage = new ParseStage({}, onPair)
@@ -95,9 +102,8 @@ export class ParseStage {
   constructor(options: Partial<AssemblerOptions> = {}, onPair: OnPair | null = null, marks: OpaqueMarks | null = null) {
     const all = { ...OPTIONS, ...options }
     const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all, true)
-    const ring = allocateRing(RING_BYTES)
-    const place = marks === null ? this.#placeIn(memory) : null
-    this.#source = place === null ? new RingSource(new RingConsumer(ring, null), memory, marks) : new PlaceSource(place)
+    const input = marks === null ? this.#inPlace(memory) : this.#throughRing(memory, marks)
+    this.#source = input.source
     this.#assembler = new Assembler(memory, all, this.#counts, {
       emit: (start, end) => {
         for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
@@ -109,13 +115,10 @@ export class ParseStage {
       },
     })
     const intake = new Intake({
-      rings: place === null ? [new RingProducer(ring, this.#bell)] : [],
-      place,
-      plain: place === null ? null : new PlainFrames(PLAIN_FRAMES, memory.memory, place),
+      ...input.intake,
       counters: this.#captureCounts,
       whenFull: 'wait',
       bell: this.#bell,
-      marks: marks === null ? [] : [marks],
       control: new Control(Control.allocate()),
     })
     this.#intake = intake
@@ -136,7 +139,7 @@ export class ParseStage {
         },
         damage: () => true,
       },
-      place === null ? ownMemory() : memoryOf(place),
+      input.window,
     )
   }
 
@@ -213,9 +216,17 @@ export class ParseStage {
     return this.#ms === 0 ? 0 : this.#cpuMs * (ms / this.#ms)
   }
 
-  #placeIn({ memory, place }: ProgramMemory): FramePlace {
+  #inPlace({ memory, place: range }: ProgramMemory): FrameInput {
     const end = new PlaceEnd(PlaceEnd.allocate(), this.#bell)
-    return new FramePlace(memory.buffer, place!, end, () => this.#drain())
+    const place = new FramePlace(memory.buffer, range!, end, () => this.#drain())
+    const plain = new PlainFrames(PLAIN_FRAMES, memory, place)
+    return { source: new PlaceSource(place), intake: { rings: [], place, plain }, window: memoryOf(place) }
+  }
+
+  #throughRing(memory: ProgramMemory, marks: OpaqueMarks): FrameInput {
+    const ring = allocateRing(RING_BYTES)
+    const source = new RingSource(new RingConsumer(ring, null), memory, marks)
+    return { source, intake: { rings: [new RingProducer(ring, this.#bell)], marks: [marks] }, window: ownMemory() }
   }
 
   #measured(work: () => void): void {

@@ -8,7 +8,7 @@ export interface FrameQueue {
    * Puts in the packet that the decoder has just found, and counts it as queued.
    *
    * @param bytes,view the same memory; @param start first byte of the frame in it
-   * @param hash of the connection; in place, the secret of the hash
+   * @param hash of the connection; in place 0, because the assembler computes it
    * @param counters a CAPTURE_COUNTERS block
    * @returns bytes that the frame occupies; 0: there is no room now, and the call may be repeated
    */

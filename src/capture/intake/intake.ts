@@ -245,9 +245,7 @@ export class Intake implements SheddingSink, FileSink {
       return
     }
     // In place there is one assembler, and it computes the hash, once for each connection.
-    const hash = this.#isPlaced
-      ? this.#secret
-      : flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
+    const hash = this.#isPlaced ? 0 : flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
     if (!this.#load.keeps(hash)) {
       counters[C.droppedShed]++
       return
@@ -319,8 +317,8 @@ export class Intake implements SheddingSink, FileSink {
   }
 }
 
-function queuesOf({ rings, place, marks }: IntakeOptions, stamp: FrameStamp): FrameQueue[] {
-  if (place) return [new PlacedFrameWriter(place, stamp)]
+function queuesOf({ rings, place, marks, secret = 0 }: IntakeOptions, stamp: FrameStamp): FrameQueue[] {
+  if (place) return [new PlacedFrameWriter(place, stamp, secret)]
   const source = new FrameBytes()
   return rings.map((ring, i) => new FrameRingWriter(ring, stamp, source, marks?.[i] ?? null))
 }

@@ -29,10 +29,13 @@ export class PlacedFrameWriter implements FrameQueue {
   readonly maxFrame = MAX_FRAME_BYTES
   readonly #place: FramePlace
   readonly #stamp: FrameStamp
+  readonly #secret: number
 
-  constructor(place: FramePlace, stamp: FrameStamp) {
+  /** @param secret of the flow hash */
+  constructor(place: FramePlace, stamp: FrameStamp, secret: number) {
     this.#place = place
     this.#stamp = stamp
+    this.#secret = secret
   }
 
   put(
@@ -40,7 +43,7 @@ export class PlacedFrameWriter implements FrameQueue {
     _view: DataView,
     _start: number,
     decoder: PacketDecoder,
-    secret: number,
+    _hash: number,
     interfaceId: number,
     counters: Float64Array,
   ): number {
@@ -53,7 +56,7 @@ export class PlacedFrameWriter implements FrameQueue {
     const { words } = place
     words[(at + TAG_AT) >> 2] = PLACED
     place.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
-    words[(at + FLOW_HASH_AT) >> 2] = secret
+    words[(at + FLOW_HASH_AT) >> 2] = this.#secret
     words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
     words[(at + PLACED_IP_AT) >> 2] = ipOffset + shift
     words[(at + PLACED_TCP_AT) >> 2] = decoder.tcpOffset + shift

@@ -20,7 +20,7 @@ import { PartOutages } from './part-outages.ts'
 /** Interval of metadata refreshes while nothing fails: partitions that were added are used from the next one on. */
 const REFRESH_MS = 60_000
 /** kafkajs limits the time of most steps; this limits those it does not. */
-const WATCHDOG_MS = 40_000
+const TIME_LIMIT_MS = 40_000
 /** Refresh interval where a person must act first: credentials, permissions, settings. */
 const REFUSED_REFRESH_MS = 5_000
 
@@ -119,7 +119,7 @@ export class TopicClient {
   /** Sends batches to a broker, as KafkaWire.produce does. */
   produce(leader: number, request: ProduceRequest): Promise<readonly PartitionResponse[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
-    return withWatchdog(this.#wire.produce(leader, request))
+    return withTimeLimit(this.#wire.produce(leader, request))
   }
 
   /** Logs why the cluster does not accept pairs: once for each cause of an outage, whatever the texts of its errors. */
@@ -225,9 +225,9 @@ export class TopicClient {
     if (this.#wire === null) this.#reportBadResponse()
     try {
       const wire = this.#wire ?? this.#open()
-      const leaders = await withWatchdog(wire.leaders())
+      const leaders = await withTimeLimit(wire.leaders())
       if (leaders.length === 0) throw new Error('the topic has no partitions yet')
-      this.maxMessageBytes = await withWatchdog(readMaxMessageBytes(wire, leaders))
+      this.maxMessageBytes = await withTimeLimit(readMaxMessageBytes(wire, leaders))
       this.leaders = leaders
       const recovered = this.failing
       this.failing = false
@@ -274,7 +274,7 @@ export class TopicClient {
     const { settings, maxMessageBytes, log } = this.#options
     try {
       const configs = { [MAX_MESSAGE_BYTES]: String(maxMessageBytes) }
-      const created = await withWatchdog(createTopic(settings, configs))
+      const created = await withTimeLimit(createTopic(settings, configs))
       if (created) log.info(`created the topic ${settings.topic}`, configs)
       return true
     } catch (error) {
@@ -326,11 +326,11 @@ async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]):
   }
 }
 
-/** @returns the promise's result; rejects after WATCHDOG_MS */
-function withWatchdog<T>(work: Promise<T>): Promise<T> {
+/** @returns the promise's result; rejects after TIME_LIMIT_MS */
+function withTimeLimit<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no response within ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS)
+    timer = setTimeout(() => reject(new Error(`no response within ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
