@@ -1,6 +1,6 @@
 // Compiles the programs in AssemblyScript to WebAssembly, in dist/src: `npm run build:wasm`.
 //
-// wasm-opt inlines every function that has a single caller, where the compiler inlines only small ones (bench/README.md).
+// wasm-opt inlines every function that has a single caller, where the compiler inlines only small ones (bench/findings.md).
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'

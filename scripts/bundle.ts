@@ -1,7 +1,7 @@
 /**
  * Bundles the compiled program into dist/bundle, which is what is installed: `npm run build`.
  *
- * A thread loads some ten files instead of a hundred, which is a fifth of the CPU time of a start (bench/README.md), and
+ * A thread loads some ten files instead of a hundred, which is a fifth of the CPU time of a start (bench/findings.md), and
  * packages of which the program uses a part are not installed at all. Packages in `dependencies` are left out of it: those
  * with native code, and those that find their own files.
  *

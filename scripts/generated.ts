@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { figuresText } from '../bench/figures.ts'
+import { figuresText, ratesText } from '../bench/figures.ts'
 import { readResults } from '../bench/results.ts'
 import {
   chartReadmeFile,
@@ -62,8 +62,13 @@ export const GENERATORS: readonly Generator[] = [
   { title: 'the chart’s values.schema.json contains the schema of the configuration', files: valuesSchema },
   { title: 'the chart’s README has every value', files: chartReadmeFile },
   {
-    title: 'README.md has the figures of bench/results.json',
-    files: () => [['README.md', fillIn(read('README.md'), 'figures', figuresText(readResults()))]],
+    title: 'the documents have the figures of bench/results.json',
+    files: () => [
+      ...['README.md', 'docs/performance.md'].map(
+        (page): GeneratedFile => [page, fillIn(read(page), 'figures', figuresText(readResults()))],
+      ),
+      ['bench/README.md', fillIn(read('bench/README.md'), 'rates', ratesText(readResults()))],
+    ],
   },
   { title: 'deploy/manifests is what the chart renders', files: plainManifests, skip: needsKubeTools },
   { title: 'deploy/kustomize/base is what the chart renders', files: kustomizeBase, skip: needsKubeTools },

@@ -1,6 +1,6 @@
 /**
  * Transcodes an assembler's MessagePack to the JSON form without creating objects: the same text as `pairToJson`, by a
- * program in WebAssembly (`json-core/`, AssemblyScript). In JavaScript it took three times as long (bench/README.md).
+ * program in WebAssembly (`json-core/`, AssemblyScript). In JavaScript it took three times as long (bench/findings.md).
  *
  * It accepts the assemblers' layout only: the schema's keys in the schema's order. For any other input it returns
  * undefined; the caller then decodes to objects, which accepts every layout and rejects what is not a pair.

@@ -1,4 +1,4 @@
-/** Which stages of a run share a thread: each thread costs its start, and each ring between two of them wake-ups (bench/README.md). */
+/** Which stages of a run share a thread: each thread costs its start, and each ring between two of them wake-ups (bench/findings.md). */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { isGzip } from '../capture/files/gunzip.ts'
 import type { PipelineOptions } from './options.ts'

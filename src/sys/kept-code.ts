@@ -1,6 +1,6 @@
 /**
  * V8's machine code of the WebAssembly programs, which the build keeps beside them (scripts/keep-code.ts). Without it every process
- * compiles each function twice: quickly at its first call, and again in the background once it is hot (bench/README.md).
+ * compiles each function twice: quickly at its first call, and again in the background once it is hot (bench/findings.md).
  *
  * V8 has functions that write and read the code of a module, though only its own tests may name them. Of what it reads it checks the
  * version, the processor's features and the flags (deps/v8/src/wasm/wasm-serialization.cc, HeaderMatches); the rest it trusts: a

@@ -1,6 +1,6 @@
 /**
  * Tunes V8's compilers for code of which a little is hot for as long as the program runs. Each flag was measured side by side
- * (bench/README.md). It affects the whole process.
+ * (bench/findings.md). It affects the whole process.
  */
 import { setFlagsFromString } from 'node:v8'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { figuresText } from '../../bench/figures.ts'
+import { figuresText, ratesText } from '../../bench/figures.ts'
 import type { Machine } from '../../bench/report.ts'
 import type { PartResult } from '../../bench/results.ts'
 
@@ -14,7 +14,11 @@ const machine = (node: string): Machine => ({
   date: '2026-11-30',
 })
 
-const contender = (name: string, median: number) => ({ name, cpuMicrosPerPair: { median } })
+const contender = (name: string, median: number) => ({
+  name,
+  pairsPerSecond: { median: 1_234_567 / median },
+  cpuMicrosPerPair: { median },
+})
 
 const offline = (node: string, results: unknown[]): PartResult => ({
   machine: machine(node),
@@ -36,23 +40,37 @@ const START: PartResult = {
   ],
 }
 
-test('figures: a row shows the reference programs’ ratios of the same run for API-like traffic', () => {
-  const parse = contender('parse stage, one core', 2)
+const PARSE = contender('parse stage, one core', 2)
+const GO = contender('Go: gopacket', 10)
+
+test('figures: a line shows rate, cost and ratios of the same run for API-like traffic', () => {
   const text = figuresText({
-    20: { offline: offline('v20.20.2', [parse, contender('tshark', 90)]) },
-    24: { offline: offline('v24.22.3', [parse, contender('Go: gopacket', 10), contender('tshark', 128)]) },
+    20: { offline: offline('v20.20.2', [PARSE, contender('tshark', 90)]) },
+    24: { offline: offline('v24.22.3', [PARSE, GO, contender('tshark', 128)]) },
   })
-  assert.match(text, /^\| CPU time \| Node\.js 24 \| Node\.js 20 \|\n\|---\|---\|---\|\n/)
-  const cells =
-    '| tshark needs 64.0 times as much, a Go program on gopacket 5.0 times | tshark needs 45.0 times as much |\n'
-  assert.ok(text.includes(cells), text)
+  const lines = text.split('\n').filter((each) => each.startsWith('| parsing'))
+  assert.deepEqual(lines, [
+    '| parsing, pairing and encoding, on one core | 24 | 617,000 | 2.0 µs a pair | 64.0 × | 5.0 × |',
+    '| parsing, pairing and encoding, on one core | 20 | 617,000 | 2.0 µs a pair | 45.0 × | |',
+  ])
 })
 
-test('figures: missing measurements have no row, and each machine has its own line', () => {
+test('figures: missing measurements have no line, and each machine has its own', () => {
   const text = figuresText({ 24: { start: START } })
-  const rows = text.split('\n').filter((line) => line.startsWith('| `') || line.startsWith('| p'))
-  assert.deepEqual(rows, [
-    '| `interceptor read` of a file with 51 pairs, from start to end | tshark needs 1.1 times as much |',
+  const lines = text.split('\n').filter((each) => each.startsWith('| `') || each.startsWith('| p'))
+  assert.deepEqual(lines, [
+    '| `interceptor read` of a file with 51 pairs, from start to end | 24 | | 250 ms | 1.1 × | |',
   ])
   assert.ok(text.endsWith('\n- `start`: 2026-11-30, 2 × Xeon, Node.js 24.22.3, load 0.2\n'), text)
+})
+
+test('figures: the table for developers has a line for each contender, also where one trace lacks it', () => {
+  const text = ratesText({ 20: { start: START }, 24: { offline: offline('v24.22.3', [PARSE]) } })
+  assert.equal(
+    text,
+    '| Node.js 24 | `small`: pairs/s | CPU µs/pair | `api`: pairs/s | CPU µs/pair |\n|---|--:|--:|--:|--:|\n' +
+      '| parse stage, one core | 1,230,000 | 1.0 | 617,000 | 2.0 |\n\n' +
+      'Measured by `npm run bench -- --only offline`:\n\n' +
+      '- `offline`: 2026-11-30, 2 × Xeon, Node.js 24.22.3, load 0.2\n',
+  )
 })

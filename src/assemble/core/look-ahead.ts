@@ -15,7 +15,7 @@ import { Region } from './memory/regions'
 import { FLOW_BYTES, Flow } from './tcp/flow'
 import { firstAlike, movesWhenTouched, openCount } from './tcp/flow-table'
 
-/** Frames that are looked at together (bench/README.md). */
+/** Frames that are looked at together (bench/findings.md). */
 const FRAMES: usize = 16
 /** Records of so many connections fit into the caches. */
 const FEW_FLOWS: u32 = 4096

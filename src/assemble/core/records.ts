@@ -71,7 +71,7 @@ export function consume(at: usize, end: usize): usize {
   return end
 }
 
-/** `segment` has only this one call, for both kinds of records, so that it is inlined (bench/README.md). */
+/** `segment` has only this one call, for both kinds of records, so that it is inlined (bench/findings.md). */
 function frame(at: usize, isPlaced: bool): void {
   count(C.framesConsumed)
   const id = load<i32>(at, INTERFACE_ID_AT)

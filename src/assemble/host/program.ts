@@ -107,7 +107,7 @@ export function useProgram(module: WebAssembly.Module): void {
 }
 
 /**
- * Instantiates the program on a memory that has the layout of host/memory.ts. One instance per thread (bench/README.md).
+ * Instantiates the program on a memory that has the layout of host/memory.ts. One instance per thread (bench/findings.md).
  *
  * @param host the functions that the program calls
  * @throws as `compileProgram`

@@ -1,7 +1,6 @@
 /**
  * Runs generated frames through a temporary ring reader and intake, so that live capture does not start with
- * unoptimised code, which may process a burst more slowly than it arrives in the kernel's ring. bench/README.md has the
- * figures.
+ * unoptimised code: that may process a burst more slowly than it arrives in the kernel's ring (bench/findings.md).
  */
 
 import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'

@@ -1,5 +1,5 @@
 /**
- * Stages in the thread that creates this, because starting threads and waking them costs as much as the work (bench/README.md): all
+ * Stages in the thread that creates this, because starting threads and waking them costs as much as the work (bench/findings.md): all
  * of them in the main thread, or the first two in a thread of their own (read-thread.ts). See arrangement.ts.
  *
  * The stages are those that have a thread each, but the capture stage reads the file into the assembler's memory, where the frames stay

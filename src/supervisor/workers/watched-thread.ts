@@ -1,6 +1,6 @@
 /**
  * Stages in the main thread, with another thread that watches them (watch.worker.ts): nothing else could end one that loops without end, and
- * no signal would reach the program. The thread costs as much as reading 20 MiB (bench/README.md), so it starts late.
+ * no signal would reach the program. The thread costs as much as reading 20 MiB (bench/findings.md), so it starts late.
  */
 import { Worker } from 'node:worker_threads'
 import type { AssembleTask, KnownInterface } from '../../assemble/worker-data.ts'

@@ -113,7 +113,7 @@ export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32
 
 /**
  * Sets whether the next `find` calls get the secret of the flow hash instead of a hash. `addFlow` then computes the hash, once for
- * each connection: for each frame it would cost as much as decoding the headers (bench/README.md).
+ * each connection: for each frame it would cost as much as decoding the headers (bench/findings.md).
  */
 export function takeSecrets(take: bool): void {
   Probe.hashIsSecret = take

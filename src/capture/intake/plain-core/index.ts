@@ -5,7 +5,7 @@
  *
  * Neither fragments nor lengths that need a decision are among them. It ends at the first record of another kind, which the decoder in
  * JavaScript (src/capture/wire/packet-decoder.ts) reads. That one reads plain frames as well, with the same results, and tests compare
- * both; but V8 has to compile it anew in every process, which costs more than the frames of a short run (bench/README.md).
+ * both; but V8 has to compile it anew in every process, which costs more than the frames of a short run (bench/findings.md).
  */
 import {
   FLOW_HASH_AT,
