@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { commandLine, positive, wholeNumber } from '../rig/command-line.ts'
 import { limitCpu } from './cpu-quota.ts'
 import { buildGoPeer, GO_PEER_SOURCE } from './go-peer.ts'
 import { lineChart } from './line-chart.ts'
@@ -21,7 +22,6 @@ import {
   recoverySeconds,
   SETTLED_MS,
 } from './load-series.ts'
-import { positive } from './options.ts'
 import { script } from './programs.ts'
 import { describeMachine, figure, machineText, type Section, sectionText, whole } from './report.ts'
 import { makeTrace, type Trace } from './traces.ts'
@@ -89,7 +89,8 @@ interface LoadSample extends LoadFigures {
   goCoverage: number | null
 }
 
-function readOptions(args: string[]): LoadOptions | null {
+/** @throws Error naming the argument that is wrong */
+function readOptions(args: string[]): LoadOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -104,10 +105,8 @@ function readOptions(args: string[]): LoadOptions | null {
       'no-peers': { type: 'boolean', default: false },
       svg: { type: 'string' },
       'go-peer': { type: 'string', default: GO_PEER_SOURCE },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) return null
   return {
     rates: values.rates.split(',').map((rate) => (rate === 'top' ? null : positive('--rates', rate))),
     seconds: positive('--seconds', values.seconds),
@@ -115,7 +114,7 @@ function readOptions(args: string[]): LoadOptions | null {
     pairs: positive('--pairs', values.pairs),
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
     set: values.set,
-    startMs: Number(values['start-ms']),
+    startMs: wholeNumber('--start-ms', values['start-ms']),
     series: values.series ?? null,
     peers: !values['no-peers'],
     svg: values.svg ?? null,
@@ -302,6 +301,4 @@ async function run(options: LoadOptions): Promise<void> {
   if (options.svg !== null) draw(samples, options.svg)
 }
 
-const options = readOptions(process.argv.slice(2))
-if (options === null) process.stdout.write(HELP)
-else await run(options)
+await run(commandLine(HELP, process.argv.slice(2), readOptions))

@@ -1,5 +1,6 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util'
+import { positive } from '../rig/command-line.ts'
 import { GO_PEER_SOURCE } from './go-peer.ts'
 
 /** What can be measured, in the order in which it is. */
@@ -21,7 +22,7 @@ const PARTS = [
 ] as const
 export type Part = (typeof PARTS)[number]
 
-const HELP = `Usage: npm run bench -- [options]
+export const HELP = `Usage: npm run bench -- [options]
 
 Measures the program beside others over generated traffic and prints tables.
 
@@ -57,8 +58,8 @@ export interface BenchOptions {
   publish: boolean
 }
 
-/** @returns null when help was requested and printed. @throws Error naming the argument that is wrong */
-export function readOptions(args: string[]): BenchOptions | null {
+/** @throws Error naming the argument that is wrong */
+export function readOptions(args: string[]): BenchOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -74,13 +75,8 @@ export function readOptions(args: string[]): BenchOptions | null {
       check: { type: 'string' },
       store: { type: 'boolean', default: false },
       publish: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) {
-    process.stdout.write(HELP)
-    return null
-  }
   const { quick } = values
   return {
     parts: values.only === undefined ? PARTS : values.only.split(',').map(partNamed),
@@ -101,11 +97,4 @@ function partNamed(name: string): Part {
   const part = PARTS.find((known) => known === name)
   if (part === undefined) throw new Error(`--only ${name}: there are ${PARTS.join(', ')}`)
   return part
-}
-
-/** @throws Error naming the option whose text is not a number over 0 */
-export function positive(option: string, text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) throw new Error(`${option} ${text}: a number over 0 is needed`)
-  return value
 }

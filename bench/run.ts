@@ -3,6 +3,7 @@
  * measured. Each measurement runs in a separate process, so that no other code warms it up or fills its heap.
  */
 import { writeFileSync } from 'node:fs'
+import { commandLine } from '../rig/command-line.ts'
 import { measureAllocation } from './allocation.ts'
 import { type Ratios, regressions, storeBaseline, storedBaseline } from './baseline.ts'
 import { measureCapture } from './capture.ts'
@@ -16,7 +17,7 @@ import { measureLive } from './live.ts'
 import { measureLiveKafka } from './live-kafka.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
-import { type BenchOptions, type Part, readOptions } from './options.ts'
+import { type BenchOptions, HELP, type Part, readOptions } from './options.ts'
 import { describeMachine, isMissing, isSection, machineText, type SectionResult, sectionText } from './report.ts'
 import { publishResults } from './results.ts'
 import { measureShip } from './ship.ts'
@@ -107,5 +108,4 @@ async function run(options: BenchOptions): Promise<void> {
   )
 }
 
-const options = readOptions(process.argv.slice(2))
-if (options !== null) await run(options)
+await run(commandLine(HELP, process.argv.slice(2), readOptions))

@@ -18,6 +18,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pc from 'picocolors'
+import { commandLine } from '../rig/command-line.ts'
 import { missingParts } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { unbuiltSource } from './support/build-state.ts'
@@ -209,6 +210,13 @@ function summarize(results: FileResult[]): void {
   if (failures > 0) process.exitCode = 1
 }
 
+/** @throws Error naming a word that looks like an option */
+function withoutOptions(words: string[]): string[] {
+  const option = words.find((word) => word.startsWith('-'))
+  if (option !== undefined) throw new Error(`${option}: the tests have no options`)
+  return words
+}
+
 async function main(words: string[]): Promise<void> {
   const sources = sourceFiles()
   const unwanted = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1))
@@ -233,6 +241,10 @@ async function main(words: string[]): Promise<void> {
   summarize(results)
 }
 
-await main(process.argv.slice(2))
+const HELP = `Usage: npm test -- [WORD...]
+
+Runs the test files whose path contains a WORD, and none whose path contains one after '!'.
+`
+await main(commandLine(HELP, process.argv.slice(2), withoutOptions))
 // An abandoned file may keep this process alive.
 process.stdout.write('', () => process.exit())

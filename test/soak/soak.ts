@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { commandLine, positive, wholeNumber } from '../../rig/command-line.ts'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
@@ -18,9 +19,19 @@ import { Random } from '../assemble/oracle/random.ts'
 import { named, TargetRig, targetOf, type Usage, usage } from '../support/target-rig.ts'
 import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
-const MINUTES = Number(values.minutes ?? 5)
-const SEED = Number(values.seed ?? Date.now() % 1_000_000_000)
+const HELP = `Usage: npm run soak -- [--minutes N] [--seed S]
+
+  --minutes N    how long (default 5)
+  --seed S       what to draw the faults from (default: from the clock); the report names it
+`
+
+const { minutes: MINUTES, seed: SEED } = commandLine(HELP, process.argv.slice(2), (args) => {
+  const { values } = parseArgs({ args, options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
+  return {
+    minutes: positive('--minutes', values.minutes ?? '5'),
+    seed: wholeNumber('--seed', values.seed ?? String(Date.now() % 1_000_000_000)),
+  }
+})
 
 const PODS = 6
 /** Between two events. */

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { commandLine, wholeNumber } from '../../rig/command-line.ts'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
@@ -20,9 +21,19 @@ import { readTopic } from '../e2e/kafka-support.ts'
 import { named, TargetRig, targetOf, type Usage, usage } from '../support/target-rig.ts'
 import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
 
-const { values } = parseArgs({ options: { kills: { type: 'string' }, seed: { type: 'string' } } })
-const KILLS = Number(values.kills ?? 34)
-const SEED = Number(values.seed ?? 4_071_983)
+const HELP = `Usage: npm run kills -- [--kills N] [--seed S]
+
+  --kills N    how often a thread of each role is ended (default 34)
+  --seed S     what to draw the faults from (default 4071983)
+`
+
+const { kills: KILLS, seed: SEED } = commandLine(HELP, process.argv.slice(2), (args) => {
+  const { values } = parseArgs({ args, options: { kills: { type: 'string' }, seed: { type: 'string' } } })
+  return {
+    kills: wholeNumber('--kills', values.kills ?? '34'),
+    seed: wholeNumber('--seed', values.seed ?? '4071983'),
+  }
+})
 const TOPIC = 'survivors'
 const ROLES: readonly Role[] = ['capture', 'assemble', 'ship']
 /** Of each role, before memory and descriptors are measured for the first time. */
