@@ -152,7 +152,7 @@ export function descriptorError(error: unknown): InterceptorError | null {
   })
 }
 
-/** As V8 words it. */
+/** V8's message when a WebAssembly memory cannot be reserved. */
 const NO_ADDRESS_SPACE = 'WebAssembly.Memory(): could not allocate memory'
 
 function addressSpaceError(error: unknown): InterceptorError | null {

@@ -31,7 +31,7 @@ const MICROS_PER_MILLI = 1000
 export interface NodeCaptureParts {
   readonly config: Config
   readonly own: OwnPod
-  /** Of the configuration. */
+  /** The rules of the configuration's section `targets`. */
   readonly rules: TargetRules
   readonly scanner: NodeScanner
   readonly startApi: StartApiWatch

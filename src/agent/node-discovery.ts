@@ -136,7 +136,7 @@ export class NodeDiscovery {
   #poll(): void {
     this.#followClock()
     if (this.#isStale || !this.#idleCheck.isIdle(performance.now())) this.#scan()
-    // Before the captures, so that the first pairs of a new pod are named.
+    // Addresses are sent before captures start, so that the first pairs of a new pod are named.
     this.#sendAddresses()
     this.#options.captures.want(this.#decisions.targets)
     const pause = Math.min(Math.max(this.#tally.lastMs * PAUSE_FACTOR, MIN_PAUSE_MS), MAX_PAUSE_MS)

@@ -30,7 +30,7 @@ export interface SharedThread {
   memory: ProgramMemory
   /** Where the capture stage puts frames. */
   place: FramePlace
-  /** Of the pair ring, as in RingProducer. */
+  /** `restingBytes` of the pair ring's producer (RingProducer). */
   restingBytes?: number | undefined
 }
 

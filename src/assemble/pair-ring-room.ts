@@ -23,7 +23,7 @@ export class PairRingRoom {
     this.#control = control
   }
 
-  /** As RingProducer.tryClaim. */
+  /** Claims room for a record, as RingProducer.tryClaim does. */
   tryClaim(bytes: number): number {
     this.#wanted = bytes
     this.#claim()

@@ -4,7 +4,7 @@ export interface Resolvers<T> {
   resolve(value: T): void
 }
 
-/** As `Promise.withResolvers` of ES2024, which Node.js 20 lacks. */
+/** Does what `Promise.withResolvers` of ES2024 does, which Node.js 20 lacks. */
 export function withResolvers<T>(): Resolvers<T> {
   let resolve: (value: T) => void = () => {}
   const promise = new Promise<T>((settle) => {

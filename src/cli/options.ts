@@ -83,7 +83,7 @@ export function addConfigOptions(command: Command, verbose: string): Command {
   return addGeneralOptions(addKafkaOptions(command), verbose)
 }
 
-/** As `addConfigOptions`, of commands that print pairs. */
+/** Adds the options of `addConfigOptions` to a command that prints pairs. */
 export const addPairConfigOptions = (command: Command): Command =>
   addConfigOptions(command, 'print heads and bodies in text; -vv also logs at debug level')
 

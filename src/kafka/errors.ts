@@ -117,7 +117,7 @@ const NOT_TLS = /wrong version number|packet length too long|unsupported protoco
 /** The broker's port sent bytes that no broker sends: a length out of bounds, a response to no request. */
 export class BadResponseError extends Error {
   override readonly name = 'BadResponseError'
-  /** From a socket's error, kafkajs keeps only the code. */
+  /** kafkajs keeps only the code of a socket's error. */
   readonly code: string = BAD_RESPONSE
 }
 

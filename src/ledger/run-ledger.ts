@@ -14,7 +14,7 @@ export interface CounterSource {
 }
 
 export class RunLedger {
-  /** With the layout of SHIP_COUNTERS. */
+  /** The shipper's counters, in the layout of SHIP_COUNTERS. */
   readonly ship = allocateCounters(SHIP_COUNTERS)
   readonly #sources: CounterSource[] = []
   readonly #assemble: CounterBlock[] = []

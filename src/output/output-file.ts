@@ -65,7 +65,7 @@ export class OutputFile {
     this.#resumeAt = resumeAt
   }
 
-  /** For messages. */
+  /** The name of the output in messages. */
   get name(): string {
     return this.#target.path ?? 'standard output'
   }
@@ -114,7 +114,7 @@ export class OutputFile {
     }
   }
 
-  /** As FdOutput's. Only while it is open. */
+  /** Writes as FdOutput does; 'later' while the output is not open. */
   write(data: string | Uint8Array): WriteResult {
     return this.#output === null ? 'later' : this.#output.write(data)
   }

@@ -2,7 +2,7 @@
 
 const MAGIC_BYTES = 4
 const MAGIC = 0xfd2fb528
-/** Of skippable frames, in the upper 28 bits (§3.1.2). */
+/** The upper 28 bits of the magic number of skippable frames (§3.1.2). */
 const SKIPPABLE_MAGIC = 0x184d2a5
 const BLOCK_HEADER_BYTES = 3
 const CHECKSUM_BYTES = 4

@@ -62,7 +62,7 @@ export class RingLevel {
     this.capacityBytes = shared.byteLength - RING_HEADER_BYTES
   }
 
-  /** Of records. */
+  /** Bytes of the records in the ring, without padding. */
   get usedBytes(): number {
     const head = Atomics.load(this.#control, HEAD_WORD)
     const tail = Atomics.load(this.#control, TAIL_WORD)

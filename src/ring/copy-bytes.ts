@@ -1,15 +1,14 @@
 /**
  * Copies bytes into or out of shared memory, or within private memory.
  *
- * `TypedArray.prototype.set` copies shared memory word by word, because other threads might write to it, and needs a
+ * `TypedArray.prototype.set` copies shared memory word by word, because other threads might write to it, and it needs a
  * `subarray`, which is an object. Callers of this function own the bytes (claimed, or published and not released), so
- * Node.js's own `copy` suffices, which is memmove from Node.js 22 on. Copies out of shared memory on Node.js 24, `set`
- * against `copy`: 127 and 69 ns for 700 bytes, 188 and 62 ns for 1500, 9,300 and 1,290 ns for 64 KiB.
+ * plain copies suffice:
  *
- * Of a whole source, `copy` calls `set` in Node.js 24 too, where `fill` needs no `subarray`: for 1,480 bytes 389 and 75 ns.
+ * - Node.js 22 and later: `copy` is memmove. Only for a whole source it calls `set`; then `fill` is used.
+ * - Node.js 20: `copy` calls `set`. `fill` is memcpy, and needs a `subarray`.
  *
- * In Node.js 20, `copy` calls `set`. `fill` is memcpy there, and needs a `subarray`: for 1,721 bytes 230 ns, compared with 310 where the
- * places of source and target in their memory are equal modulo 8, and 1,370 where they are not; for 16 KiB 440, 2,350 and 22,800.
+ * bench/findings.md has the figures (threads and rings).
  */
 const { copy, fill } = Buffer.prototype
 const COPIES_BY_WORDS = Number.parseInt(process.versions.node, 10) < 22

@@ -53,7 +53,7 @@ export class Doorbell {
     Atomics.wait(this.#words, NAP, 0, ms)
   }
 
-  /** As `wait`, for an owner that must keep its event loop running. */
+  /** Like `wait`, for an owner that must keep its event loop running. */
   async waitAsync(timeoutMs: number, ready: () => boolean): Promise<void> {
     const words = this.#words
     const rings = Atomics.load(words, RINGS)

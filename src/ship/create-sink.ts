@@ -13,7 +13,7 @@ export interface SinkParts {
   context: SinkContext
   log: Log
   progress: OutputProgress
-  /** For Kafka. */
+  /** Used by the Kafka sink only. */
   batches: BatchStore
   post: PostSinkOptions['post']
   /** Whether a failing output is retried while pairs wait; otherwise its failure ends the run. */

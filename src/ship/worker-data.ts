@@ -12,7 +12,7 @@ export interface ShipWorkerData {
   assemblerBells: (SharedArrayBuffer | null)[]
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
-  /** With the layout of SHIP_COUNTERS. */
+  /** The shipper's counters, in the layout of SHIP_COUNTERS. */
   counters: Float64Array
   /** See ship/status.ts. */
   status: SharedArrayBuffer

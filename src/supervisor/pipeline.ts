@@ -66,7 +66,7 @@ class Pipeline implements TargetPipeline {
   readonly #state: AssemblerState
   /** Null until the input is open. */
   #workers: RunWorkers | null = null
-  /** Of live capture. */
+  /** Exists in live capture only. */
   #shedding: Shedding | null = null
   #checking: NodeJS.Timeout | undefined
   #checkedAtMs = 0

@@ -14,7 +14,7 @@ const count = new Uint8Array(8)
 
 /** The side that wakes, and owns the descriptor. */
 export class WakeEvent {
-  /** For POLLIN; below 0 once closed, which poll(2) ignores. */
+  /** Poll it for POLLIN. Negative once closed: poll(2) ignores negative descriptors. */
   #fd = eventfd(EFD_CLOEXEC | EFD_NONBLOCK)
 
   get fd(): number {

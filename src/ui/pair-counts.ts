@@ -22,7 +22,7 @@ export class PairCounts {
     this.#map.add(pair)
   }
 
-  /** As RouteTable.pass. */
+  /** Extends the time covered, as RouteTable.pass does. */
   pass(pair: Pair): void {
     for (const table of this.#tables.values()) table.pass(pair)
     this.#map.pass(pair)

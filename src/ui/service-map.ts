@@ -24,7 +24,7 @@ export class ServiceMap {
     this.#table.add(pair)
   }
 
-  /** As RouteTable.pass. */
+  /** Extends the time covered, as RouteTable.pass does. */
   pass(pair: Pair): void {
     this.#table.pass(pair)
   }

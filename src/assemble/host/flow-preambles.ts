@@ -27,7 +27,7 @@ export class FlowPreambles {
     this.#preambles = new Preambles(memory, program)
   }
 
-  /** As `hostPreamble` in core/host.ts. */
+  /** Implements `hostPreamble` of core/host.ts. */
   skip(flow: Address, direction: Direction, at: Address, end: Address, seq: number, ack: number): Address {
     const view = this.#flow.moveTo(flow)
     const parser = this.#load(flow)

@@ -5,7 +5,7 @@ import type { ProxyHead } from '../preamble/proxy-head.ts'
 import type { SocksHandshake } from '../preamble/socks-handshake.ts'
 import type { Address, Program } from './program.ts'
 
-/** Of `Program.flowClient`. */
+/** What `Program.flowClient` returns while the client is unknown. */
 const CLIENT_UNKNOWN = 2
 
 /** One object serves all flows, one at a time: `moveTo` selects the flow. */

@@ -29,7 +29,7 @@ export class Names {
   readonly #memory: ProgramMemory
   readonly #program: Program
   readonly #node: Uint8Array
-  /** By interface id, then vantage. */
+  /** The `capture` maps, indexed by interface id, then by vantage. */
   readonly #maps: (readonly CaptureMap[])[] = []
   /** Addresses of the pods that were stored since the last change. */
   readonly #pods = new Map<Uint8Array, Address>()

@@ -4,7 +4,7 @@
  * much as processing the frames. So the worker reads rarely, as long as the rings have room. Pure.
  */
 
-/** Longest time. */
+/** The longest time that frames are left in the rings. */
 const PACE_MS = 100
 /** Rings are read before they are fuller than this, because the load may rise. */
 const FULLEST_SHARE = 1 / 4
@@ -12,7 +12,7 @@ const FULLEST_SHARE = 1 / 4
 const LEAST_MS = 10
 
 export class ReadPace {
-  /** Bytes read since then; milliseconds. */
+  /** Bytes read since `#since`, which is in milliseconds. */
   #bytes = 0
   #since = 0
 

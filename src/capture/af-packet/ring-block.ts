@@ -21,7 +21,7 @@ import { RING_PROGRESS_WORDS } from '../worker-data.ts'
 import { RingReader } from './ring-reader.ts'
 
 export const BLOCK_HEADER_BYTES = 48
-/** Before the frame's first byte. */
+/** Bytes of a packet before its frame begins. */
 export const PACKET_HEADER_BYTES = 82
 const SECONDS = 1e9
 const ETHERNET_BYTES = 14

@@ -42,7 +42,7 @@ import { RingOverlap } from './ring-overlap.ts'
  */
 const RELEASED = 0
 const CROWDED_SHARE = 7 / 8
-/** Of LentSocket.progress. */
+/** Indexes of the words of LentSocket.progress. */
 const BLOCK_WORD = 0
 const DELIVERED_WORD = 1
 const BEGUN_WORD = 2

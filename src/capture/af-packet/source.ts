@@ -24,7 +24,7 @@ import { WorkerSocket } from './worker-socket.ts'
  * kernel does not wake the worker before its block is retired.
  */
 const POLL_MS = 400
-/** The same with more than FEW_SOCKETS: checking 110 idle sockets costs half a millisecond of CPU. */
+/** Longest sleep with more than FEW_SOCKETS: checking 110 idle sockets costs half a millisecond of CPU. */
 const MANY_POLL_MS = 750
 const FEW_SOCKETS = 16
 /** Longest sleep while an open block has frames: they are read within two such sleeps. */
@@ -283,7 +283,7 @@ class AfPacketCapture {
     for (const { ring } of this.#sockets) {
       const waiting = ring.waitingBytes
       bytes += waiting
-      // Rings have one size, save for rounding.
+      // All rings have the same size, apart from rounding.
       fullest = Math.max(fullest, waiting)
       capacity = Math.max(capacity, ring.capacityBytes)
     }

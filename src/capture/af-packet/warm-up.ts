@@ -12,13 +12,13 @@ import { Intake } from '../intake/intake.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import { readyBlock, repeatedReader } from './ring-block.ts'
 
-/** After this many frames V8 has optimised nearly everything. */
+/** The warm-up ends after this many frames: V8 has optimised nearly everything by then. */
 const MOST_FRAMES = 60_000
 const BLOCK_BYTES = 64 * 1024
 const FRAMES_IN_BLOCK = 48
 const RING_BYTES = 256 * 1024
 const LARGEST_PAYLOAD = 1100
-/** Between two looks whether V8's flags are set, which they are once all threads have started. */
+/** Interval of checking whether V8's flags are set; they are set once all threads have started. */
 const UNTUNED_MS = 10
 
 export class CaptureWarmUp {
@@ -76,7 +76,7 @@ export class CaptureWarmUp {
   }
 }
 
-/** Of a block with segments of all lengths. */
+/** Creates a reader of one block with segments of all lengths. */
 function readerOfBlock(linkType: number): (sink: FrameSink) => void {
   const segments = Array.from({ length: FRAMES_IN_BLOCK }, (_, i) => ({
     connection: i,

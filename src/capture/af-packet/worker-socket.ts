@@ -76,7 +76,7 @@ export class WorkerSocket {
     attachFilter(this.fd, shedding ?? this.#program)
   }
 
-  /** As `shedInKernel`, but sheds no more than before. */
+  /** Like `shedInKernel`, but never sheds more than before. */
   shedLessInKernel(keep: number): void {
     if (keep > this.#kernelKeep) this.shedInKernel(keep)
   }

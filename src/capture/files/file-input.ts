@@ -35,7 +35,7 @@ const MAX_DAMAGE = 16
 /** The parts of a worker that reading files needs. */
 export interface FileContext {
   sink: FileSink
-  /** Of the window that files are read into, one after the other. */
+  /** Memory of the window that files are read into, one after the other. */
   memory: WindowMemory
   control: Control
   /** This thread's doorbell, rung when the command changed. */

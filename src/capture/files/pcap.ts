@@ -145,7 +145,7 @@ export class PcapReader implements FormatReader {
     return other
   }
 
-  /** Of records that were passed on. */
+  /** Notes the times of records that were passed on. */
   #noteSeconds(first: number, last: number): void {
     if (this.#firstSeconds < 0) this.#firstSeconds = first
     this.#lastSeconds = last

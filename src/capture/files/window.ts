@@ -47,7 +47,7 @@ export class Window {
   /** Bytes may be read up to here. */
   #limit: number
   readonly #memory: WindowMemory
-  /** For records that do not fit into the memory. */
+  /** A buffer for records that do not fit into the memory. */
   #larger = new Uint8Array(0)
 
   constructor(memory: WindowMemory) {

@@ -104,7 +104,7 @@ export class FrameRingWriter implements FrameQueue {
   hasRoom(bytes: number): boolean {
     const { capacity, free } = this.#ring
     const control = this.#waiting.length > 0 ? TEXT_AT + this.#waiting[0].payload.length : 0
-    // With the padding that one of them may need at the wrap.
+    // Twice the size, because a record may need padding of up to its own size at the wrap.
     return free >= Math.min(2 * Math.max(bytes, control), capacity)
   }
 

@@ -48,7 +48,7 @@ export class LoadMeter {
   /** Bytes that waited when the period began, in the source and in the rings. */
   #inSource = 0
   #inRings = 0
-  /** Of a kept frame, on average. */
+  /** Average size of a kept frame. */
   #frameBytes = 0
 
   constructor({ rings, pairRings, control, clock }: LoadMeterOptions) {

@@ -51,7 +51,7 @@ export class PlacedFrameWriter implements FrameQueue {
     const { ipOffset, endOffset } = decoder
     const isElsewhere = bytes !== place.bytes
     const at = place.claim(PLACED_BYTES, isElsewhere ? endOffset - ipOffset : 0)
-    // From offsets in `bytes` to addresses.
+    // Maps offsets in `bytes` to addresses.
     const shift = isElsewhere ? place.copy(bytes, ipOffset, endOffset) - ipOffset : 0
     const { words } = place
     words[(at + TAG_AT) >> 2] = PLACED

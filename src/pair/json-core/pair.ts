@@ -33,7 +33,7 @@ const BODY = key('body')
 const BODY_SIZE = makeToken(',"bodySize":', name('bodyEncoding') + name('bin') + name('bodySize'))
 const DECODED = key('decoded')
 const WIRE_SIZE = key('wireSize')
-/** By how many of its optional keys it has. */
+/** The header of the `capture` map: four keys, and up to two optional ones. */
 const CAPTURE = captureOf(4)
 const CAPTURE_MORE = captureOf(5)
 const CAPTURE_ALL = captureOf(6)

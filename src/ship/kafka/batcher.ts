@@ -89,7 +89,7 @@ export class Batcher {
     }
   }
 
-  /** By number. */
+  /** The partitions, indexed by number. */
   get partitions(): readonly Partition[] {
     return this.#partitions
   }
@@ -358,7 +358,7 @@ export class Batcher {
   }
 }
 
-/** By how many bytes a batch exceeds what its pairs count for. */
+/** How many bytes a batch needs beyond those that are counted for its pairs. */
 const growth = (batch: RecordBatch | null): number => (batch === null ? 0 : Math.max(0, batch.size - batch.heldBytes))
 
 const newPartition = (id: number): Partition => ({

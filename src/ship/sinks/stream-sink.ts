@@ -54,7 +54,7 @@ export class StreamSink implements Sink {
   #ends: number[] = []
   /** Those of `pairs` that could not be formatted. */
   #rejected = 0
-  /** As `#ends`, for the format's opening. */
+  /** The output's `written` once the last byte of the format's opening is. */
   #openingEnd = 0
   /** The kind of output from which the end was cut, because it did not accept all of it; null: none was. */
   #cutFrom: 'file' | 'stream' | null = null

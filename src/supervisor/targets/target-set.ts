@@ -54,7 +54,7 @@ export interface TargetSetParts {
 }
 
 export class TargetSet {
-  /** With the layout of TARGET_COUNTERS. */
+  /** Counters of the targets, in the layout of TARGET_COUNTERS. */
   readonly #counters = allocateCounters(TARGET_COUNTERS)
   readonly #parts: TargetSetParts
   /** Requested and not captured yet, as of the last request. */

@@ -97,7 +97,7 @@ export class OneThread implements Stages {
     }
   }
 
-  /** As `assemble`, for messages that arrive at the task's own port. */
+  /** Like `assemble`, but messages arrive at the task's own port. */
   assembleFrom(task: AssembleTask, onInterface: (known: KnownInterface) => void): WorkerRun {
     const announce = (message: FromAssembler): void => {
       if (message.t === 'interface') onInterface({ id: message.id, info: message.info })

@@ -21,7 +21,7 @@ export interface ShipperSlotParts {
   rings: SharedArrayBuffer[]
   assemblerBells: readonly SharedArrayBuffer[]
   ownBell: SharedArrayBuffer
-  /** With the layout of SHIP_COUNTERS. */
+  /** The shipper's counters, in the layout of SHIP_COUNTERS. */
   counters: Float64Array
   onMessage: (message: FromWorker) => void
   stages: Stages
