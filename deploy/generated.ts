@@ -1,6 +1,6 @@
 /**
  * Generated files of deploy/: the program's configuration in the chart's values.schema.json, the chart's README, the plain
- * manifests, and the kustomize base. Each function returns paths relative to the checkout's root, with the text.
+ * manifests, and what kustomize reads. Each function returns paths relative to the checkout's root, with the text.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -87,15 +87,22 @@ export function plainManifests(): GeneratedFile[] {
   return [['deploy/manifests/interceptor.yaml', head + asYaml([NAMESPACE_MANIFEST, ...render()].map(withoutHelm))]]
 }
 
-/** The same for kustomize, which generates the ConfigMap: its name changes with its content, so that pods restart. */
-export function kustomizeBase(): GeneratedFile[] {
+/**
+ * The same for kustomize, which generates the ConfigMap: its name changes with its content, so that pods restart. The constraints of
+ * OpenShift are in its overlay.
+ */
+export function kustomizeFiles(): GeneratedFile[] {
   const head = `# Rendered from ${CHART} by \`npm run generate\`.\n`
+  const constraints = render('openshift.securityContextConstraints=true').filter(
+    ({ kind }) => kind === 'SecurityContextConstraints',
+  )
   const objects = render().map(withoutHelm)
   const config = objects.find(({ kind }) => kind === 'ConfigMap') as Manifest & { data: Record<string, string> }
   const resources = [NAMESPACE_MANIFEST, ...objects.filter((object) => object !== config).map(withoutChecksum)]
   return [
     ['deploy/kustomize/base/interceptor.yaml', head + asYaml(resources)],
     ['deploy/kustomize/base/config.yaml', head + config.data['config.yaml']],
+    ['deploy/kustomize/overlays/openshift/scc.yaml', head + asYaml(constraints.map(withoutHelm))],
   ]
 }
 

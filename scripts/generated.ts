@@ -11,7 +11,7 @@ import { readResults } from '../bench/results.ts'
 import {
   chartReadmeFile,
   type GeneratedFile,
-  kustomizeBase,
+  kustomizeFiles,
   plainManifests,
   valuesSchema,
 } from '../deploy/generated.ts'
@@ -71,7 +71,7 @@ export const GENERATORS: readonly Generator[] = [
     ],
   },
   { title: 'deploy/manifests is what the chart renders', files: plainManifests, skip: needsKubeTools },
-  { title: 'deploy/kustomize/base is what the chart renders', files: kustomizeBase, skip: needsKubeTools },
+  { title: 'deploy/kustomize is what the chart renders', files: kustomizeFiles, skip: needsKubeTools },
   { title: 'sessions in the documents show what their commands print', files: sessions, skip: () => needs('jq') },
   { title: 'docs/images/read.svg shows the example capture', files: picture, skip: () => needs('python') },
 ]

@@ -139,7 +139,7 @@ test('chart: each pool has a DaemonSet with its values on its own nodes', { skip
     for (const [label, value] of Object.entries(selector.matchLabels))
       assert.equal(template.metadata.labels?.[label], value)
   assert.equal(new Set(sets.map(({ spec }) => spec.selector.matchLabels['interceptor.dev/pool'])).size, 3)
-  assert.equal(edge.template.spec['hostPID'], false)
+  assert.equal(edge.template.spec['hostPID'], true)
   assert.equal(edge.template.spec['priorityClassName'], 'system-node-critical')
   const config = (pool: string): { assemble: { workers: number }; limits: object; ship: { file: string } } => {
     const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === `interceptor${pool}`)
@@ -170,10 +170,12 @@ test('chart: grants a permission that only one pool needs', { skip }, () => {
   assert.ok(allowed(...values).includes('services watch'))
 })
 
-test('chart: the pod is on the host’s network, on every node, and stays out of meshes', { skip }, () => {
+test('chart: the pod is on the host’s network but not in its PID namespace, on every node, and stays out of meshes', {
+  skip,
+}, () => {
   const { spec, metadata } = agentPod(render(...MINIMAL))
   assert.equal(spec['hostNetwork'], true)
-  assert.equal(spec['hostPID'], true)
+  assert.equal(spec['hostPID'], false)
   assert.equal(spec['dnsPolicy'], 'ClusterFirstWithHostNet')
   assert.deepEqual(spec['tolerations'], [{ operator: 'Exists' }])
   assert.deepEqual(spec['nodeSelector'], { 'kubernetes.io/os': 'linux' })

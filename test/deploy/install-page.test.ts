@@ -59,6 +59,5 @@ test('docs/install.md: the sizes at 512Mi are what the chart renders', { skip },
 test('docs/install.md: every privilege of the chart is explained', { skip }, () => {
   const { spec } = agentPod(render(...valueSet('minimal')))
   const { capabilities } = spec.containers[0].securityContext as { capabilities: { add: string[] } }
-  for (const name of [...capabilities.add, 'hostNetwork', 'hostPID'])
-    assert.match(page, new RegExp(`^\\| \`${name}\` \\|`, 'm'))
+  for (const name of [...capabilities.add, 'hostNetwork']) assert.match(page, new RegExp(`^\\| \`${name}\` \\|`, 'm'))
 })

@@ -37,9 +37,14 @@ test('kustomize: the privileged overlay has brokers, an image and privileges', {
 
 test('kustomize: the OpenShift overlay allows what the pods request', { skip }, () => {
   const objects = build('deploy/kustomize/overlays/openshift')
-  const { securityContext } = agentPod(objects).spec.containers[0]
+  const { spec } = agentPod(objects)
+  const { securityContext } = spec.containers[0]
   const constraints = only(objects, 'SecurityContextConstraints')
   assert.deepEqual(securityContext['seLinuxOptions'], { type: 'spc_t' })
   assert.deepEqual(constraints['allowedCapabilities'], (securityContext['capabilities'] as { add: string[] }).add)
+  assert.deepEqual(
+    [constraints['allowHostPID'], constraints['allowHostNetwork']],
+    [spec['hostPID'], spec['hostNetwork']],
+  )
   assert.deepEqual(constraints['users'], ['system:serviceaccount:interceptor:interceptor'])
 })

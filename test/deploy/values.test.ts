@@ -40,6 +40,7 @@ const contradictions: [values: string[], message: RegExp][] = [
   [['config.capture.source=cap'], /does not contain the cap package/],
   [['secrets.sasl.name=user'], /secrets\.sasl\.name is set, but config\.kafka\.sasl\.mechanism is not/],
   [['config.kafka.sasl.mechanism=plain'], /requires a password: set secrets\.sasl\.name/],
+  [['config.kafka.sasl.mechanism=plain', 'secrets.sasl=null'], /requires a password: set secrets\.sasl\.name/],
   [['config.kafka.sasl.mechanism=plain', 'secrets.sasl.name=user'], /requires a user name: /],
   [['secrets.tls.name=tls', 'secrets.tls.certKey=tls.crt'], /certKey and secrets\.tls\.keyKey must be set together/],
   [['terminationGracePeriodSeconds=10'], /terminationGracePeriodSeconds \(10\) must exceed config\.shutdown\.timeout/],
@@ -48,6 +49,10 @@ const contradictions: [values: string[], message: RegExp][] = [
   [['podMonitor.enabled=true'], /config\.admin\.address is a loopback address, which Prometheus cannot reach/],
   [['podMonitor.enabled=true', 'config.admin.address='], /config\.admin\.address is empty, so no metrics are served/],
   [['config.ship.bufferBytes=1GiB'], /bufferBytes \(1GiB\) must be at most limits\.memory \(256MiB\)/],
+  [['config.admin.address=:0'], /port 0: the kubelet needs one from 1 to 65535/],
+  [['config.admin.address=:65536'], /port 65536: the kubelet needs one from 1 to 65535/],
+  [['config.tap.socket=/tap.sock'], /config\.tap\.socket is in \/, over which its volume would be mounted/],
+  [['config.tap.socket=/etc/interceptor/tap.sock'], /is in \/etc\/interceptor, over which its volume would be mounted/],
   [['config.admin.address=:80'], /port 80, which requires NET_BIND_SERVICE/],
   [['config.filter.include.statuses={404,5xx}'], /include\.statuses keeps only what config\.filter\.statuses filters/],
   [['config.targets.namespaces.include={a,b}', 'config.targets.namespaces.exclude={b}'], /includes and excludes b/],
@@ -89,10 +94,34 @@ for (const value of refused) {
   })
 }
 
+/** Maps that a null empties. */
+const CLEARABLE = ['appArmorProfile', 'nodeSelector', 'affinity', 'podAnnotations', 'podLabels']
+
+/** Sections of which templates read keys. A values file whose section has only comments sets it to null. */
+const SECTIONS = (parseDocument(read('values.yaml')).contents as YAMLMap).items
+  .filter(({ value }) => isMap(value) && value.items.length > 0)
+  .map(({ key }) => String(key))
+  .filter((name) => !CLEARABLE.includes(name))
+
+for (const name of SECTIONS) {
+  test(`values schema: names the section ${name} where it is emptied`, { skip }, () => {
+    assert.match(failure(`${name}=null`), new RegExp(`missing property '${name}'`))
+  })
+}
+
+test('values: maps that Kubernetes or a person reads whole can be emptied, and each probe left out', { skip }, () => {
+  const probes = ['startup', 'liveness', 'readiness'].map((name) => `probes.${name}`)
+  for (const name of [...CLEARABLE, ...probes, 'secrets.sasl', 'secrets.tls', 'securityContext.capabilities']) {
+    const { code, stderr } = template(...valueSet('minimal'), '--set', `${name}=null`)
+    assert.equal(code, 0, `${name}: ${stderr}`)
+  }
+})
+
 test('values schema: accepts the defaults and every set in ci/', () => {
   const validate = new Ajv({ strict: false, allErrors: true }).compile(JSON.parse(read('values.schema.json')))
+  const defaults = parse(read('values.yaml')) as object
   for (const path of ['values.yaml', ...VALUE_SETS.map((name) => `ci/${name}-values.yaml`)])
-    assert.ok(validate(parse(read(path))), `${path}: ${JSON.stringify(validate.errors)}`)
+    assert.ok(validate({ ...defaults, ...parse(read(path)) }), `${path}: ${JSON.stringify(validate.errors)}`)
 })
 
 test('values schema: every map of the chart rejects unknown keys', () => {

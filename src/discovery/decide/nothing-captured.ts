@@ -34,7 +34,7 @@ export function nothingCaptured(
   }
   return {
     why: `${procRoot} has no process of a pod`,
-    hint: 'targets.procRoot must be the /proc of the node (in a pod: hostPID: true). On a host without pods, set capture.interfaces.',
+    hint: 'targets.procRoot must be the /proc of the node (in a pod: where it is mounted, or hostPID: true). On a host without pods, set capture.interfaces.',
   }
 }
 

@@ -102,12 +102,18 @@ spec:
             - name: admin
               containerPort: {{ include "interceptor.adminPort" . }}
               protocol: TCP
+          {{- with .Values.probes.startup }}
           startupProbe:
-            {{- include "interceptor.probe" (dict "root" . "path" "/livez" "timing" .Values.probes.startup) | nindent 12 }}
+            {{- include "interceptor.probe" (dict "root" $ "path" "/livez" "timing" .) | nindent 12 }}
+          {{- end }}
+          {{- with .Values.probes.liveness }}
           livenessProbe:
-            {{- include "interceptor.probe" (dict "root" . "path" "/livez" "timing" .Values.probes.liveness) | nindent 12 }}
+            {{- include "interceptor.probe" (dict "root" $ "path" "/livez" "timing" .) | nindent 12 }}
+          {{- end }}
+          {{- with .Values.probes.readiness }}
           readinessProbe:
-            {{- include "interceptor.probe" (dict "root" . "path" "/readyz" "timing" .Values.probes.readiness) | nindent 12 }}
+            {{- include "interceptor.probe" (dict "root" $ "path" "/readyz" "timing" .) | nindent 12 }}
+          {{- end }}
           {{- end }}
           {{- with .Values.resources }}
           resources:
@@ -127,12 +133,12 @@ spec:
             - name: tap
               mountPath: {{ . }}
             {{- end }}
-            {{- if .Values.secrets.sasl.name }}
+            {{- if (default dict .Values.secrets.sasl).name }}
             - name: sasl
               mountPath: /run/secrets/interceptor/sasl
               readOnly: true
             {{- end }}
-            {{- if .Values.secrets.tls.name }}
+            {{- if (default dict .Values.secrets.tls).name }}
             - name: tls
               mountPath: /run/secrets/interceptor/tls
               readOnly: true

@@ -34,17 +34,16 @@
 {{- $problems = append $problems "config.capture.source is cap, but the image does not contain the cap package: use auto or af-packet" -}}
 {{- end -}}
 
-{{- with .Values.secrets.sasl -}}
-{{- if and .name (not $sasl.mechanism) -}}
+{{- $secret := default dict .Values.secrets.sasl -}}
+{{- if and $secret.name (not $sasl.mechanism) -}}
 {{- $problems = append $problems "secrets.sasl.name is set, but config.kafka.sasl.mechanism is not: set it to plain, scram-sha-256 or scram-sha-512" -}}
 {{- end -}}
 {{- if has (lower (toString $sasl.mechanism)) (list "plain" "scram-sha-256" "scram-sha-512") -}}
-{{- if and (not .name) (not $sasl.passwordFile) -}}
+{{- if and (not $secret.name) (not $sasl.passwordFile) -}}
 {{- $problems = append $problems "config.kafka.sasl.mechanism requires a password: set secrets.sasl.name" -}}
 {{- end -}}
-{{- if and (not $sasl.username) (not (and .name .usernameKey)) -}}
+{{- if and (not $sasl.username) (not (and $secret.name $secret.usernameKey)) -}}
 {{- $problems = append $problems "config.kafka.sasl.mechanism requires a user name: set config.kafka.sasl.username or secrets.sasl.usernameKey" -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.secrets.tls -}}
@@ -95,6 +94,9 @@
 {{- end -}}
 
 {{- $port := int (include "interceptor.adminPort" .) -}}
+{{- if and (include "interceptor.adminAddress" .) (or (lt $port 1) (gt $port 65535)) -}}
+{{- $problems = append $problems (printf "config.admin.address has port %d: the kubelet needs one from 1 to 65535 for its probes" $port) -}}
+{{- end -}}
 {{- $mayBind := or .Values.privileged (has "NET_BIND_SERVICE" (default list (default dict .Values.securityContext.capabilities).add)) -}}
 {{- if and (gt $port 0) (lt $port 1024) (not $mayBind) -}}
 {{- $problems = append $problems (printf "config.admin.address has port %d, which requires NET_BIND_SERVICE in securityContext.capabilities.add: use a port from 1024 on" $port) -}}
@@ -118,6 +120,11 @@
 {{- if has . (default list $namespaces.exclude) -}}
 {{- $problems = append $problems (printf "config.targets.namespaces includes and excludes %s: the exclusion would win" .) -}}
 {{- end -}}
+{{- end -}}
+
+{{- $tapFolder := include "interceptor.tapFolder" . -}}
+{{- if has $tapFolder (list "/" "/etc/interceptor" "/host/proc") -}}
+{{- $problems = append $problems (printf "config.tap.socket is in %s, over which its volume would be mounted: choose a folder of its own, such as /run/interceptor" $tapFolder) -}}
 {{- end -}}
 
 {{- if and .Values.priorityClass.create .Values.priorityClassName -}}
