@@ -9,13 +9,13 @@ const SAME_TIME_MICROS: f64 = 60_000_000
 
 /** Every time in the program is capture time without the steps of the system clock. */
 export class Time {
-  /** Of the current segment. */
+  /** Packet time of the current segment. */
   static micros: f64 = 0
   /** The clock of timers. It follows packet time, but a single frame with a stray timestamp does not change it. */
   static clock: f64 = 0
   /** By how much the system clock was set during the run: added to the times of pairs. */
   static offset: f64 = 0
-  /** The same before the last step. */
+  /** `offset` before the last step. */
   static formerOffset: f64 = 0
   /** When the last step was reported. */
   static steppedMicros: f64 = 0

@@ -124,7 +124,7 @@ export function ownerBegins(flow: Flow): void {
   if (flow.http !== 0) beginBoth(changetype<Connection>(flow.http))
 }
 
-/** Also where the end of the segment cuts the start line or the first field. */
+/** Whether a request seems to begin at `at`, even if the segment ends within its start line or first field. */
 export function ownerBeginsRequest(at: usize, end: usize): bool {
   return (beginsMessage(at, end, false) && isMethod(at, end)) || isCutRequest(at, end)
 }
@@ -178,8 +178,8 @@ function recogniseFlow(flow: Flow, direction: Direction, at: usize, end: usize):
   }
   if (flow.lossy || flow.midstream) return recogniseMidstream(flow, direction, at, end)
   // The end that accepted the connection may be the one that sends requests, and after a simultaneous open either is.
-  const isTold = <u32>flow.client === direction || hasDelivered(streamOf(flow, 1 - direction))
-  if (!isTold && beginsMessage(at, end, false)) flow.client = <u8>direction
+  const isClientDecided = <u32>flow.client === direction || hasDelivered(streamOf(flow, 1 - direction))
+  if (!isClientDecided && beginsMessage(at, end, false)) flow.client = <u8>direction
   else if (flow.client === CLIENT_UNKNOWN) flow.client = <u8>(isCutRequest(at, end) ? direction : 1 - direction)
   const isResponse = <u32>flow.client !== direction
   const result = scanHead(skipEmptyLines(at, end), end, isResponse)

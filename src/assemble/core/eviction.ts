@@ -46,7 +46,7 @@ export function ownerFlowToEvict(): Flow | null {
   const open = oldestOpen()
   if (open !== null && messagesAreFull()) return connectionOf(open).flow
   const waiting = longestWaiting()
-  // Where nearly all are in progress, the one that waits is the newest.
+  // If nearly all exchanges are still in progress, the longest waiting one is new: look for an older one among connections.
   let flow = oldestOf(PROVEN)
   for (let looked = 0; flow !== null && looked < LOOKED_AT; looked++) {
     const isOlder = waiting === null || flow.lastMicros < waiting.waitingMicros

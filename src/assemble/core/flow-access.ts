@@ -62,7 +62,7 @@ export function setFlowProxied(flow: Flow, proxied: bool): void {
   flow.proxied = proxied
 }
 
-/** As `setFlowProxied` has set it. */
+/** Whether the host has stored endpoints from a PROXY head (`setFlowProxied`). */
 export function flowProxied(flow: Flow): bool {
   return flow.proxied
 }

@@ -12,10 +12,10 @@ import { allocate, CONTENT_AT, capacity, LARGEST_CELL_BYTES, NO_CELL, poolBytes,
 import { append, oldestIn, PREAMBLE, remove } from './memory/list'
 import { extrasOf, Flow } from './tcp/flow'
 
-/** Before the content of a cell. */
+/** The header of a cell, before its content. */
 @unmanaged
 class FlowPreamble {
-  /** Of the cell; not used. */
+  /** The link that every cell begins with (memory/cells.ts); not used here. */
   link: usize
   flow: Flow
   length: usize
@@ -26,9 +26,9 @@ class FlowPreamble {
 const BYTES_AT: usize = (offsetof<FlowPreamble>() + 7) & ~7
 const HEADER_BYTES: usize = BYTES_AT - CONTENT_AT
 const LINKS: usize = offsetof<FlowPreamble>('older')
-/** Part of the pool that they may use: one in so many bytes. */
+/** Preambles may use one in POOL_PART bytes of the pool. */
 const POOL_PART: usize = 4
-/** Of so many of the oldest, the connection that has been idle longest is evicted. */
+/** How many of the oldest preambles are searched for the connection that has been idle longest. */
 const LOOKED_AT: i32 = 16
 
 class Stored {
@@ -79,12 +79,12 @@ export function storePreamble(flow: Flow, length: usize): usize {
   return cell + BYTES_AT
 }
 
-/** Where the host's bytes of the flow begin; 0: there are none. */
+/** Address of the bytes that the host keeps for the flow; 0: it keeps none. */
 export function preambleAt(flow: Flow): usize {
   return flow.preambleStored ? extrasOf(flow).preambleCell + BYTES_AT : 0
 }
 
-/** Their number. There are some. */
+/** Number of bytes that the host keeps for the flow. Call it only if there are some. */
 export function preambleLength(flow: Flow): usize {
   return changetype<FlowPreamble>(extrasOf(flow).preambleCell).length
 }

@@ -15,14 +15,14 @@ export class Interface {
   dirty: bool
   /** It has a vantage point: the host judges its connections and names their ends. */
   hasVantagePoint: bool
-  /** By vantage: whether requests arrive through a mesh's proxy. */
+  /** Whether requests arrive through a mesh's proxy: one for each vantage. */
   behindProxy0: bool
   behindProxy1: bool
   behindProxy2: bool
   behindProxy3: bool
-  /** Of `Settings.namesVersion`, when its maps were stored. */
+  /** `Settings.namesVersion` when the maps below were stored. */
   mapsVersion: i32
-  /** By vantage: address and length of its `capture` map, up to the header of the flags. */
+  /** Address and length of the `capture` map, up to the header of the flags: one for each vantage. */
   map0: usize
   mapBytes0: usize
   map1: usize

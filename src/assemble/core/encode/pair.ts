@@ -31,7 +31,7 @@ class Output {
   static room: usize = 0
   /** Where the next record begins. */
   static at: usize = 0
-  /** Of the pair being written: the address of its request, and its end. */
+  /** Addresses in the pair being written: where its request begins, and where the pair ends. */
   static request: usize = 0
   static pairEnd: usize = 0
 }
@@ -60,7 +60,7 @@ export function stageAt(): usize {
   return Output.at + STAGE_AT
 }
 
-/** Of the pair that `finishPair` has completed. */
+/** Address of the pair that `finishPair` has completed. */
 export function pairStart(): usize {
   return Output.at + RECORD_BYTES
 }

@@ -51,7 +51,7 @@ export function colonsAt(at: usize): u32 {
 export function hasOddByte(at: usize, end: usize): bool {
   for (; at < end; at += 16) {
     const bytes = v128.load(at)
-    // As signed numbers, bytes from 128 on are below 0.
+    // Compared as signed numbers, bytes from 128 on are negative.
     const odd = v128.or(i8x16.le_s(bytes, i8x16.splat(SPACE)), i8x16.eq(bytes, i8x16.splat(DELETE)))
     const among = end - at < 16 ? (1 << (<i32>(end - at))) - 1 : -1
     if ((i8x16.bitmask(odd) & among) !== 0) return true

@@ -34,7 +34,7 @@ import { isPlausible, requestLine, statusLine } from './start-line'
 
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
-/** As `interpretFields` has them. */
+/** Arguments of `interpretFields` by these names. */
 let misread = false
 let endsEarly = false
 

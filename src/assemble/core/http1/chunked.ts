@@ -108,7 +108,7 @@ function chunkExtension(stream: MessageStream, at: usize, end: usize): usize {
   return p + 1
 }
 
-/** After the CR of a line that has no extension. */
+/** Reads the LF after the CR of a chunk line without an extension. */
 function chunkSizeEnd(stream: MessageStream, at: usize): usize {
   if (load<u8>(at) !== LF) return MALFORMED
   progressOf(stream).wireBytes++

@@ -42,7 +42,7 @@ export class Connection {
   flow: Flow
   /** The newest of the unanswered requests, whose `next` is the oldest. Abandoned ones stay in the queue to absorb their responses. */
   last: Exchange | null
-  /** Of the last final response that ended: the sequence number after it, and how much the server had received when it began. */
+  /** The last final response that ended: the sequence number after it, and what the server had acknowledged when it began. */
   answeredSeq: i32
   answeredAck: i32
   /** Acknowledgement number of the segment in which the last request began, even if it was abandoned. */
@@ -55,7 +55,7 @@ export class Connection {
     const last = this.last
     return last === null ? null : last.next
   }
-  /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
+  /** Responses may be missing, so their order proves nothing until sequence numbers prove a match. */
   get responseDoubt(): bool {
     return (this.flags & RESPONSE_DOUBT) !== 0
   }
@@ -135,25 +135,25 @@ export class Connection {
 }
 
 /**
- * What only some connections need. What it held for another connection stays until it is overwritten: flags of the connection show
- * which fields are valid.
+ * State that only connections in doubt need. A record is not cleared when it is reused: flags of the connection show which fields
+ * are valid.
  */
 @unmanaged
 export class Doubts {
   confirming: Exchange | null
   contested: Exchange | null
-  /** Up to where the client had been answered before unknown requests, once `ackBeforeGapKnown`. */
+  /** What the client had acknowledged before unknown requests; valid once `ackBeforeGapKnown`. */
   ackBeforeGap: i32
-  /** The sequence number after the last final response for which no request was waiting, once `orphanKnown`. */
+  /** The sequence number after the last final response for which no request was waiting; valid once `orphanKnown`. */
   orphanSeq: i32
 }
 
 /** The messages of one direction of a connection: its requests or its responses. */
 @unmanaged
 export class MessageStream {
-  /** What the message in progress needs; null where there is none. */
+  /** State of the message in progress; null between messages. */
   progress: Progress | null
-  /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
+  /** Acknowledgement number of the last segment delivered; valid once `ackKnown`. */
   lastAck: i32
   state: u8
   /** Why messages may be missing, a REASON_ value; NO_REASON if the capture began within the connection. */
@@ -162,16 +162,16 @@ export class MessageStream {
   ackKnown: bool
 }
 
-/** A message in progress, also a head that is cut between segments: parser state that no stream between two messages needs. */
+/** Parser state of a message in progress, which may still be an incomplete head. A stream between two messages has none. */
 @unmanaged
 export class Progress {
   /** Bytes left of a counted body or a chunk. */
   remaining: i64
-  /** It stands where a body of this length was announced, of which nothing seems to have been sent; otherwise 0. */
+  /** Length of a body that was announced at this position but seems not to have been sent; otherwise 0. */
   unsentBytes: i64
-  /** Of a head that is cut between segments: when it began. */
+  /** When a head that is cut between segments began. */
   partialMicros: f64
-  /** Since when nothing was added to what the message holds in the pool (see open-messages.ts). */
+  /** When bytes were last added to those that the message holds in the pool (see open-messages.ts). */
   openMicros: f64
   stream: MessageStream
   /** The exchange of the message; null for a response that answers no known request. */
@@ -181,12 +181,12 @@ export class Progress {
   newer: Progress | null
   /** Bytes of the current chunk line or trailer section, to bound them. */
   lineBytes: i32
-  /** Bytes of the message as on the wire (`HUGE_BYTES` and more: at least), and of its body without the chunk framing. */
+  /** Bytes of the message on the wire (a lower bound from HUGE_BYTES on), and of its body without chunk framing. */
   wireBytes: i32
   bodyBytes: i32
   /** Sequence number of the first byte after the head. */
   bodySeq: i32
-  /** The first bytes of a head that is cut between segments, a Chain, and where it began (`partialAck`: of any message). */
+  /** A Chain with the first bytes of a head that is cut between segments, and where it began. `partialAck` is set for any message. */
   partialFirst: usize
   partialLast: usize
   partialLength: usize
@@ -197,14 +197,14 @@ export class Progress {
   eol: u8
   /** Progress within a chunk size, a SIZE_ value. */
   sizeState: u8
-  /** A counted body of an orphaned response, which is absent if the request was HEAD. */
+  /** The response is orphaned and announces a length, but has no body if its unknown request was HEAD. */
   lengthUnsure: bool
 }
 
 /** One half of an exchange. Its chain is the encoded message up to the end of its body; empty if the pair is not kept. */
 @unmanaged
 export class Message extends Chain {
-  /** ANOMALY_ bits. */
+  /** Anomalies of the head, as ANOMALY_ bits. */
   anomalies: u16
   startMicros: f64
   endMicros: f64
@@ -228,30 +228,30 @@ const GAP_ACK_KNOWN: u8 = 1 << 2
  */
 @unmanaged
 export class Exchange {
-  /** When it began to wait, and its neighbours in the list of those that wait (see deadlines.ts). */
+  /** When the exchange began to wait, and its neighbours in the list of waiting exchanges (see deadlines.ts). */
   waitingMicros: f64
   older: Exchange | null
   newer: Exchange | null
-  /** The next one of the queue; of its newest one the oldest. */
+  /** The next exchange of the circular queue: the newest links to the oldest. */
   next: Exchange | null
   connection: Connection
   /** Null until it begins. */
   response: Message | null
-  /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */
+  /** Acknowledgement numbers of the segments with the request's first and last byte. The response begins at one of them. */
   ackFirst: i32
   ackLast: i32
-  /** Acknowledgement number of a segment with what seems to be a request head, once `headInBody`. */
+  /** Acknowledgement number of the segment with what seems to be a request head; valid once `headInBody`. */
   headInBodyAck: i32
-  /** Where the last of the 1xx responses that were seen has ended, once `interimKnown`: the final response begins there. */
+  /** Where the last captured 1xx response ended, and so the final response begins; valid once `interimKnown`. */
   interimSeq: i32
-  /** How much the client had acknowledged before that gap, once `ackBeforeGapKnown`. */
+  /** What the client had acknowledged before the unknown requests; valid once `ackBeforeGapKnown`. */
   ackBeforeGap: i32
   method: u8
   /** The rule that filters the pair, or RULE_NONE. */
   rule: u8
   /** Why it is abandoned, a REASON_ value. */
   reason: i8
-  /** Why unknown requests may lie in front of it. */
+  /** Why unknown requests may precede this one, a REASON_ value. */
   gapReason: i8
   contentTypeListed: bool
   /** Already counted; stays queued only to absorb its response. */
@@ -271,7 +271,7 @@ export class Exchange {
   unconfirmed: bool
   /** The server closes the connection after the response, and with it may have left later requests unanswered. */
   closes: bool
-  /** It is in the list of those that wait. */
+  /** The exchange is in the list of waiting exchanges. */
   waits: bool
   flags: u8
   get responseBegun(): bool {

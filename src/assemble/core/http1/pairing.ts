@@ -115,7 +115,7 @@ export function orphanReason(connection: Connection): i8 {
   return connection.responseDoubt ? responsesOf(connection).doubtReason : NO_REASON
 }
 
-/** As `match`, where the order of responses proves nothing. */
+/** Matches a response as `match` does, by sequence numbers alone: the order of responses proves nothing. */
 function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool): Exchange | null {
   const proven = prove(connection, seq, ack)
   if (proven === null) {

@@ -33,7 +33,7 @@ export const CHUNK_SIZE: u8 = 4
 export const CHUNK_SIZE_END: u8 = 5
 export const CHUNK_EXTENSION: u8 = 6
 export const CHUNK_DATA: u8 = 7
-/** At the line end after a chunk's data. */
+/** Before the line end that follows a chunk's data. */
 export const CHUNK_DATA_END: u8 = 8
 export const TRAILERS: u8 = 9
 /** Inside a body that ends with the connection. */

@@ -31,7 +31,7 @@ const LARGEST_SIZE: u32 = PAGE_LOG2 - SMALLEST_LOG2
 export const LARGEST_CELL_BYTES: usize = (1 << PAGE_LOG2) - FRAME_BYTES
 /** No cell: addresses below the pool are never cells. */
 export const NO_CELL: usize = 0
-/** No page. */
+/** Stands for no page in the links of pages. */
 const NONE: u32 = 0xffffffff
 /** Free pages below which `isLow` is true: an eighth, but no more than one frame needs. */
 const MOST_RESERVED_PAGES: u32 = 512

@@ -96,7 +96,7 @@ export function free(chain: Chain): void {
   chain.room = 0
 }
 
-/** Where no page is free, a page in use may still have room for one cell. */
+/** Appends bytes when no page is free: a page in use may still have room for one cell. */
 function appendLast(chain: Chain, from: usize, length: usize): bool {
   const room = chain.room
   const left = length - room

@@ -47,7 +47,7 @@ export class Region {
   /** Interfaces, by id, and their counters (interfaces.ts). */
   static interfaces: usize = 0
   static traffic: usize = 0
-  /** Where a head that was cut between segments is made whole. */
+  /** Where a head that was cut between segments is joined for the scan. */
   static heads: usize = 0
   /** The last value of a Content-Type field (http1/head.ts). */
   static contentType: usize = 0

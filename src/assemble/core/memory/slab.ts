@@ -5,7 +5,7 @@
  *     free ──▶ record ──▶ record ──▶ 0         next ──▶ [never used … end)
  */
 
-/** Where the records of one size are. */
+/** The state of one slab. */
 @unmanaged
 export class Slab {
   /** The first record freed, or 0. */

@@ -44,7 +44,7 @@ export function addEarlyReset(flow: Flow, direction: Direction): void {
   append(EARLY, changetype<usize>(rare), LINKS)
 }
 
-/** Its sender continues, or the connection is closed. */
+/** Removes an early RST from the list: its sender continues, or the connection is closed. */
 export function removeEarlyReset(rare: RareState): void {
   if (!rare.earlyListed) return
   remove(EARLY, changetype<usize>(rare), LINKS)

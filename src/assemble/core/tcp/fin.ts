@@ -23,7 +23,7 @@ function finIsLast(stream: Stream): bool {
   return rare.held === 0 || seqDiff(rare.finSeq, rare.heldEnd) <= 0
 }
 
-/** Of a stream with a FIN. */
+/** Sequence number of the FIN of a stream that has one. */
 function finSeqOf(stream: Stream): i32 {
   return changetype<RareState>(stream.rare).finSeq
 }

@@ -55,7 +55,7 @@ class Table {
 }
 
 class Touch {
-  /** Where the span of TOUCH_MICROS begins in which the last segment was captured. */
+  /** Start of the interval of TOUCH_MICROS in which the last segment was captured. */
   static spanStart: f64 = 0
 }
 
@@ -70,7 +70,7 @@ export function flowCount(): u32 {
   return Region.flows.used
 }
 
-/** Those that are open. */
+/** Open flows in the table. */
 export function openCount(): u32 {
   return flowCount() - closedSize()
 }
@@ -143,7 +143,7 @@ export function otherNetworksAreFull(): bool {
   return count >= MAX_NETWORKS
 }
 
-/** Of those, the one that has been idle longest. There is one. */
+/** The flow that has been idle longest of those that `nextInOtherNetwork` returns. Call it only if there is one. */
 export function idlestInOtherNetworks(): Flow {
   let idlest = changetype<Flow>(nextInOtherNetwork(null))
   for (let flow = nextInOtherNetwork(idlest); flow !== null; flow = nextInOtherNetwork(flow)) {

@@ -23,7 +23,7 @@ export const PROTOCOL_OPAQUE: u8 = 2
 /** A CONNECT succeeded: what follows is a connection of its own, of any protocol. */
 export const PROTOCOL_TUNNEL: u8 = 3
 
-/** `Flow.tunnel`. */
+/** Values of `Flow.tunnel`. */
 export const TUNNEL_NONE: u8 = 0
 export const TUNNEL_SOCKS: u8 = 1
 export const TUNNEL_CONNECT: u8 = 2
@@ -79,7 +79,7 @@ export class Stream {
   set beyondFirst(is: bool) {
     this.flags = is ? this.flags | BEYOND_FIRST : this.flags & ~BEYOND_FIRST
   }
-  /** Its end was delivered; nothing follows. */
+  /** The end of the stream was delivered; nothing follows. */
   get ended(): bool {
     return (this.flags & ENDED) !== 0
   }
@@ -108,7 +108,7 @@ export class RareState {
   stream: Stream
   /** First sequence number after a different SYN, once `otherSynSeen`. */
   otherFirstSeq: i32
-  /** Of the connection that used the same ports before, once `formerSynSeen`: the stream's first and next sequence number. */
+  /** First and next sequence number of the former connection on the same ports; valid once `formerSynSeen`. */
   formerFirstSeq: i32
   formerNextSeq: i32
   /** Furthest segment start captured, once `reachedSeen`: the sender has sent at least up to here. Counts while ahead of `nextSeq`. */
@@ -134,15 +134,15 @@ export class RareState {
   heldBytes: i32
   /** End of the furthest byte that was ever held. */
   heldEnd: i32
-  /** Bytes up to here seem to be lost, since then (see suspicions.ts), once `suspected`; and its neighbours there. */
+  /** Bytes up to `suspectedAck` seem to be lost; valid once `suspected`. Neighbours in the list of suspicions (suspicions.ts). */
   suspectedAck: i32
   suspectedSegments: i32
   suspectedOlder: RareState | null
   suspectedNewer: RareState | null
-  /** Its neighbours among early RSTs (see early-resets.ts). */
+  /** Neighbours in the list of early RSTs (see early-resets.ts). */
   earlyOlder: RareState | null
   earlyNewer: RareState | null
-  /** Its neighbours in its list, and the list (see rare-state.ts). */
+  /** Neighbours in the list that holds this record, and which list that is (see rare-state.ts). */
   older: RareState | null
   newer: RareState | null
   list: u8
@@ -193,7 +193,7 @@ export class Flow {
   lastMicros: f64
   /** The next flow of its bucket. */
   chain: Flow | null
-  /** Its neighbours in the list it is in. */
+  /** Neighbours in the list that holds the flow (see flow-lists.ts). */
   older: Flow | null
   newer: Flow | null
   /** The key: domain and IP version, ports, first words of both addresses, virtual network. */
@@ -206,7 +206,7 @@ export class Flow {
   hash: i32
   /** Segments processed, modulo 2^32. */
   segments: i32
-  /** What its owner keeps for it: address of a record, or 0. */
+  /** Address of the Connection record of a flow that carries HTTP/1, or 0. */
   http: usize
   /** The pods at its ends as encoded in pairs, as of `namesVersion`: addresses, or 0. */
   clientPod: usize
@@ -214,12 +214,12 @@ export class Flow {
   namesVersion: i32
   interfaceId: u16
   flags: u16
-  /** Its list; of a closed flow how it ended. */
+  /** Bits LIST, CLOSED_BY and RESET: the list that holds the flow; how a closed flow ended. */
   life: u8
   protocol: u8
   /** Which direction the client sends on, or CLIENT_UNKNOWN. */
   client: u8
-  /** From where it is seen, and what its pairs share. */
+  /** Bits VANTAGE, RULE and TUNNEL: from where the flow is seen, and what its pairs share. */
   view: u8
   get list(): u8 {
     return this.life & LIST
@@ -227,21 +227,21 @@ export class Flow {
   set list(list: u8) {
     this.life = (this.life & ~LIST) | list
   }
-  /** Of a closed flow: an END_ value. */
+  /** How a closed flow ended: an END_ value. */
   get closedBy(): u8 {
     return (this.life & CLOSED_BY) >> CLOSED_BY_SHIFT
   }
   set closedBy(how: u8) {
     this.life = (this.life & ~CLOSED_BY) | (how << CLOSED_BY_SHIFT)
   }
-  /** Of one closed by END_RESET: the direction that the RST was sent on. */
+  /** The direction that the RST was sent on, of a flow closed by END_RESET. */
   get resetDirection(): u8 {
     return this.life >> RESET_SHIFT
   }
   set resetDirection(direction: u8) {
     this.life = (this.life & ~RESET) | (direction << RESET_SHIFT)
   }
-  /** From whose side it is seen: a VANTAGE_ value (vantage/vantage.ts). */
+  /** From whose side the flow is seen: a VANTAGE_ value (vantage/vantage.ts). */
   get vantage(): u8 {
     return this.view & VANTAGE
   }

@@ -28,7 +28,7 @@ export class Piece {
   /** Packet time of its segment, and the clock when it was captured. */
   micros: f64
   heldSince: f64
-  /** Of the stream that it belongs to. */
+  /** State of the stream that the piece belongs to. */
   owner: RareState
   seq: i32
   /** Acknowledgement number of its segment. */
@@ -42,7 +42,7 @@ export class Piece {
   newer: Piece | null
 }
 
-/** Where a piece's bytes begin. */
+/** Offset of a piece's bytes from its record. */
 const BYTES_AT: usize = (offsetof<Piece>() + 7) & ~7
 const HEADER_BYTES: usize = BYTES_AT - CONTENT_AT
 

@@ -354,7 +354,7 @@ function pass(flow: Flow, direction: Direction, stream: Stream, at: usize, end: 
   passUrgent(flow, direction, stream, rare, at, end, seq, ack)
 }
 
-/** As `pass`, where the urgent byte is among the bytes or before them. */
+/** Delivers bytes as `pass` does, when the urgent byte is among them or before them. */
 function passUrgent(
   flow: Flow,
   direction: Direction,

@@ -10,7 +10,7 @@ export class Segment {
   static direction: Direction = 0
   static seq: i32 = 0
   static ack: i32 = 0
-  /** Of the TCP header: FLAG_ bits. */
+  /** Flags of the TCP header, FLAG_ bits. */
   static flags: u8 = 0
   /** Its payload is at [at, end); `leftOut` more bytes were not copied, because its flow needs no payload. */
   static at: usize = 0

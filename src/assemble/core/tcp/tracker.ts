@@ -98,7 +98,7 @@ export function segment(
   if (flow.protocol === PROTOCOL_OPAQUE) notePayload(flow, ip, tcp, interfaceId, network, hash, mark)
 }
 
-/** Of a packet of either IP version. */
+/** The hop limit (IPv6) or TTL (IPv4) of a packet. */
 function hopLimitOf(ip: usize): u8 {
   return load<u8>(ip + (load<u8>(ip) >> 4 === 4 ? 8 : 7))
 }
@@ -263,7 +263,7 @@ function handshake(flow: Flow, direction: Direction, firstSeq: i32, ack: i32, fl
   if (flow.client === CLIENT_UNKNOWN && isFirst) flow.client = <u8>client
   const stream = streamOf(flow, client)
   beginStream(stream, ack)
-  // Also after data in the SYN (TCP Fast Open, RFC 7413).
+  // Data in the SYN (TCP Fast Open, RFC 7413) may have been delivered already.
   if (hasDelivered(stream)) ownerBegins(flow)
 }
 
