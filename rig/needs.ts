@@ -55,6 +55,7 @@ const PARTS = {
     here: () => inPath('chromium') || inPath('chromium-browser') || inPath('google-chrome'),
     hint: 'install chromium',
   },
+  promtool: { here: () => inPath('promtool'), hint: 'install prometheus' },
   jq: { here: () => inPath('jq'), hint: 'install jq' },
   bash: { here: () => inPath('bash'), hint: 'install bash' },
   zsh: { here: () => inPath('zsh'), hint: 'install zsh' },
