@@ -19,6 +19,7 @@ const features = ['simd', 'bulk-memory', 'mutable-globals', 'sign-ext', 'nontrap
 const programs = [
   ['src/assemble/core/index.ts', 'dist/src/assemble/core.wasm', true],
   ['src/capture/intake/plain-core/index.ts', 'dist/src/capture/intake/plain-core.wasm', true],
+  ['src/kafka/crc-core/index.ts', 'dist/src/kafka/crc-core.wasm', false],
   ['src/pair/json-core/index.ts', 'dist/src/pair/json-core.wasm', false],
 ]
 

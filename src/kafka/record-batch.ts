@@ -13,8 +13,8 @@
  *
  * Varints are zigzag and little-endian base 128 (Protocol Buffers' sint32); everything else is big-endian.
  */
-import { createRequire } from 'node:module'
 import { copyBytes } from '../ring/copy-bytes.ts'
+import { crc32c } from './crc32c.ts'
 
 export const BATCH_HEADER_BYTES = 61
 const LENGTH_FROM = 12
@@ -27,14 +27,6 @@ const RECORD_FRAMING_BYTES = 32
 const INITIAL_BYTES = 33 * 1024
 /** Factor of growth. Large, because each step copies the records and causes garbage, while untouched pages cost nothing. */
 const GROWTH = 4
-
-let native: typeof import('@node-rs/crc32') | null = null
-
-/** CRC-32C. Its library is loaded with the first batch: outputs other than Kafka seal none. */
-function crc32c(bytes: Uint8Array, initial?: number): number {
-  native ??= createRequire(import.meta.url)('@node-rs/crc32') as typeof import('@node-rs/crc32')
-  return native.crc32c(bytes, initial)
-}
 
 /** Bytes of `value` as a zigzag varint; int32. */
 export function varintBytes(value: number): number {
@@ -242,7 +234,7 @@ export class RecordBatch {
   seal(): Uint8Array {
     const whole = this.#memory.bytes.subarray(0, this.size)
     this.#writeHeader(this.#view, 0, this.size)
-    this.#view.setUint32(CRC_AT, crc32c(whole.subarray(ATTRIBUTES_AT)))
+    this.#view.setUint32(CRC_AT, crc32c(whole.subarray(ATTRIBUTES_AT, BATCH_HEADER_BYTES), this.records))
     return whole
   }
 
@@ -255,7 +247,7 @@ export class RecordBatch {
     const header = new Uint8Array(BATCH_HEADER_BYTES)
     const view = new DataView(header.buffer)
     this.#writeHeader(view, attributes, BATCH_HEADER_BYTES + compressed.length)
-    view.setUint32(CRC_AT, crc32c(compressed, crc32c(header.subarray(ATTRIBUTES_AT))))
+    view.setUint32(CRC_AT, crc32c(header.subarray(ATTRIBUTES_AT), compressed))
     return header
   }
 

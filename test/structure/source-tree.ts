@@ -59,6 +59,7 @@ const ASSEMBLY_SCRIPT = [
   'src/assemble/core',
   'test/assemble/core',
   'src/capture/intake/plain-core',
+  'src/kafka/crc-core',
   'src/pair/json-core',
   'src/wasm',
   'test/pair/programs',
