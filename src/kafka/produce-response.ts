@@ -5,6 +5,10 @@
  *     count of topics i32, for each: name (length i16, UTF-8) · count of partitions i32, for each:
  *         0 partition i32 · 4 error code i16 · 6 base offset i64 · 14 log append time i64 · 22 log start offset i64
  *     then throttle time i32, ms
+ *
+ * A broker responds in the version of the request (KIP-35), whose fields are fixed: only from version 9 on may fields be added to a
+ * response (KIP-482). Where a broker adds bytes nevertheless, they are ignored, as by other clients: its decision is known, and sending
+ * the batches again would store them twice.
  */
 import { BadResponseError } from './errors.ts'
 
@@ -25,7 +29,7 @@ export interface ProduceResponse {
 
 /**
  * @param payload a response behind its correlation id
- * @throws BadResponseError when it is shorter or longer than its counts and lengths
+ * @throws BadResponseError when it is shorter than its counts and lengths
  */
 export function decodeProduceResponse(payload: Buffer): ProduceResponse {
   const partitions: PartitionResponse[] = []
@@ -39,7 +43,6 @@ export function decodeProduceResponse(payload: Buffer): ProduceResponse {
     }
   }
   requireBytes(payload, at + 4)
-  if (payload.length > at + 4) throw new BadResponseError('a response is longer than it claims')
   return { partitions, throttleMs: payload.readInt32BE(at) }
 }
 
