@@ -89,7 +89,9 @@ class Ending {
   drain(): void {
     this.#handle.drain()
     this.#timer = setTimeout(() => {
-      this.#log.warn(`not drained within shutdown.timeout (${this.#drainMs} ms): stopping`)
+      this.#log.warn(
+        `not drained within shutdown.timeout (${this.#drainMs} ms): stopping; what was not shipped is dropped and counted`,
+      )
       this.stop(STOP_MS)
     }, this.#drainMs)
   }

@@ -154,7 +154,7 @@ class Site {
 
   async #stream(url: URL, response: ServerResponse): Promise<void> {
     if (this.#streams >= MOST_STREAMS) {
-      fail(response, 503, `more than ${MOST_STREAMS} pages are open`)
+      fail(response, 503, `more than ${MOST_STREAMS} pages are open`, 'Close one of them.')
       return
     }
     this.#streams += 1

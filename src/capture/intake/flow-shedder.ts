@@ -3,18 +3,21 @@
  * complete. A connection is kept while the lower half of its hash is below a threshold; the upper half chooses the
  * assembler (flow-hash.ts). Both directions of a connection have the same hash.
  *
- * A burst that the buffers can hold, or that unoptimised code processes slowly at first, must not shed anything. So all
- * connections are kept until the buffers have overflowed for OVERFLOWING_MS. Then the threshold falls so that what is
- * kept matches what is processed, less what drains the buffers to TARGET. From then on it falls before they overflow:
- * above HIGH, if at their present growth they would overflow within REACTION_MS. Under lasting overload the level
- * swings between LOW and HIGH while the threshold hardly moves, and the assemblers always have work. Below LOW the
- * threshold rises by what the buffers could absorb, and faster while nothing waits at all; above it only up to HIGH,
- * and if the program has become much faster than what arrives.
+ * First fall: a burst that the buffers can hold, or that unoptimised code processes slowly at first, must not shed
+ * anything. So all connections are kept until the buffers have overflowed for OVERFLOWING_MS. Then the threshold falls so
+ * that what is kept matches what is processed, less what drains the buffers to TARGET.
  *
- * With a CPU quota the process stands still for up to 0.1 s, in which the buffers fill up; then it empties them at full
- * speed. So a moment at which little waits does not show that more can be kept: a rise is decided by the highest level of
- * recent time. For the same reason an overload that has just ended is likely to return: for RETURNING_MS the threshold
- * falls before the buffers overflow, though not before they are nearly full: a burst after a pause is no overload.
+ * Further falls happen before the buffers overflow: above HIGH, if at their present growth they would overflow within
+ * REACTION_MS. Under lasting overload the level swings between LOW and HIGH while the threshold hardly moves, and the
+ * assemblers always have work.
+ *
+ * Rises: below LOW the threshold rises by what the buffers could absorb, and faster while nothing waits at all. Between
+ * LOW and HIGH it rises only if the program has become much faster than what arrives.
+ *
+ * CPU quotas: the process stands still for up to 0.1 s, in which the buffers fill up, and then empties them at full speed.
+ * So a moment at which little waits does not show that more can be kept: the highest level of recent time decides on a
+ * rise. For the same reason an overload that has just ended is likely to return: for RETURNING_MS the threshold falls
+ * before the buffers overflow, but not before they are nearly full, because a burst after a pause is no overload.
  *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while

@@ -1,17 +1,19 @@
 /**
- * Holds the CPU use of the process at `limits.cpu`: it decides how many connections are captured, from the CPU time that all
- * threads have used and the frames of kept connections. Pure: both and the time are arguments.
+ * Holds the CPU use of the process at `limits.cpu`: it decides how many connections are captured, from the CPU time that
+ * all threads have used and the frames of kept connections. Pure: both and the time are arguments.
  *
- * A bucket holds the CPU time that was used above the limit. While the agent uses less than its limit, the bucket collects a
- * credit of up to CREDIT_MS × limit, so that short bursts are captured whole. What a burst uses beyond the credit is a debt,
- * which is repaid within about REPAY_MS. So the average over some seconds meets the limit.
+ * A bucket holds the CPU time that was used above the limit. While the agent uses less than its limit, the bucket collects
+ * a credit of up to CREDIT_MS × limit, so that short bursts are captured whole. What a burst uses beyond the credit is a
+ * debt, which is repaid within about REPAY_MS. So the average over some seconds meets the limit.
  *
- *     wanted use = limit − bucket / REPAY_MS        kept connections × wanted use / (kept frames × cost of a frame)
+ *     wanted use     = limit − bucket / REPAY_MS
+ *     next threshold = threshold × wanted use / (rate of kept frames × cost of a frame)
  *
- * The cost of a frame is the measured use divided by the kept frames, but it changes slowly, and upwards more slowly than downwards:
- * compiling and collecting garbage use CPU in bursts that shedding cannot reduce, and a few frames seem costly because what does not
- * depend on traffic is divided among them. Without that memory, such a burst would shed everything, and connections would return only
- * slowly. Because the cost is known, a sudden load is shed by its first frames, before it has used up the credit.
+ * The cost of a frame is the measured use divided by the kept frames. It is averaged slowly, and rises more slowly than it
+ * falls, for two reasons: compiling and collecting garbage use CPU in bursts that shedding cannot reduce, and few frames
+ * seem costly because work that does not depend on traffic is divided among them. With a fast average, such a burst would
+ * shed everything, and connections would return only slowly. Because the cost is known, a sudden load is shed by its first
+ * frames, before it has used up the credit.
  *
  * The share is a threshold on the flow hash, as in capture/intake/flow-shedder.ts: whole connections are kept, and those kept
  * under more load are kept under less too.
