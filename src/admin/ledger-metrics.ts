@@ -22,7 +22,7 @@ export interface LedgerState {
 const GAUGES = new Set(['flows.open', 'requests.waiting', 'pairs.queued'])
 
 /** The help text of each count, by its path without the reason. docs/ledger.md describes them in detail. */
-const MEANINGS: Readonly<Record<string, string>> = {
+const HELP_TEXTS: Readonly<Record<string, string>> = {
   'frames.seen': 'Frames delivered by the capture sources',
   'frames.queued': 'Packets queued for an assembler',
   'frames.consumed': 'Packets read by an assembler',
@@ -116,7 +116,7 @@ const ALL_PATHS = new Set([CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS].f
 export const LEDGER_METRICS: readonly Metric<LedgerState>[] = groupsOf(ALL_PATHS).map((group) => ({
   name: metricName(group.base, false),
   type: GAUGES.has(group.base) ? 'gauge' : 'counter',
-  help: MEANINGS[group.base] ?? group.base,
+  help: HELP_TEXTS[group.base] ?? group.base,
   labels: reasonLabel(group),
   read: ({ ledger }) => members(group).map(([path, labels]) => ({ labels, value: count(ledger, path) })),
 }))
@@ -136,7 +136,7 @@ function interfaceLabels({ key, name, labels }: InterfaceObservation): string[] 
 export const INTERFACE_METRICS: readonly Metric<LedgerState>[] = groupsOf(CAPTURE_COUNTERS.paths).map((group) => ({
   name: metricName(group.base, true),
   type: 'counter',
-  help: `${MEANINGS[group.base] ?? group.base}; of one interface`,
+  help: `${HELP_TEXTS[group.base] ?? group.base}; of one interface`,
   labels: [...reasonLabel(group), ...INTERFACE_LABELS],
   read: ({ interfaces }) => interfaces.slice(0, MAX_LISTED).flatMap((one) => interfaceSamples(group, one)),
 }))

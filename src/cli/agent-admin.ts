@@ -1,10 +1,11 @@
 /** Asks a running agent's admin server. */
 import { z } from 'zod'
-import { parseListenAddress } from '../admin/listen-address.ts'
 import { PODS_PAGE, type PodsPage } from '../admin/pod-traffic.ts'
+import { ADMIN_ADDRESS } from '../config/admin-address.ts'
 import type { Config } from '../config/schema.ts'
 import { errorText, runtimeError, usageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { httpUrl, parseListenAddress } from '../net/listen-address.ts'
 
 /** How long the agent may take to respond. Milliseconds. */
 const TIMEOUT_MS = 5_000
@@ -67,11 +68,11 @@ function agentUrl(text: string): URL {
 }
 
 function urlOf(address: string): string {
-  const at = parseListenAddress(address)
+  const at = parseListenAddress(address, ADMIN_ADDRESS)
   if (at === null) throw usageError('admin.address is empty, so the agent serves nothing: name an agent with --agent')
   const { host = '127.0.0.1', port } = at
   const isWildcard = host === '0.0.0.0' || host === '::'
-  return `http://${isWildcard ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`
+  return httpUrl(isWildcard ? '127.0.0.1' : host, port)
 }
 
 async function bodyOf(response: Response): Promise<string> {

@@ -3,10 +3,9 @@
  * data only to requests with the token of its address (access.ts). Main thread.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type ListenSetting, listenError, parseListenAddress } from '../admin/listen-address.ts'
 import { errorText, hintOf, InterceptorError, usageError } from '../errors.ts'
 import type { Log } from '../log/folded-log.ts'
+import { type ListenSetting, listenOn, parseListenAddress } from '../net/listen-address.ts'
 import { isLoopback, isOwnHost, newToken, tokenCheck } from './access.ts'
 import { type Asset, readAssets } from './assets.ts'
 import { PairStream } from './pair-stream.ts'
@@ -81,11 +80,9 @@ export async function serveUi({ listen, allowRemote, data, log }: UiOptions): Pr
   const server = createServer({ maxHeaderSize: HEAD_BYTES, headersTimeout: HEAD_MS, requestTimeout: HEAD_MS })
   server.maxConnections = MOST_CONNECTIONS
   server.on('request', (request, response) => void site.serve(request, response))
-  await listenOn(server, at).catch((error: NodeJS.ErrnoException) => {
-    throw listenError(listen, error, LISTEN)
-  })
+  const url = await listenOn(server, at, LISTEN)
   server.on('error', (error) => log.warn('the server of the page failed', { error: errorText(error) }))
-  return { url: `${urlOf(server.address() as AddressInfo)}/#token=${token}`, close: () => close(server) }
+  return { url: `${url}/#token=${token}`, close: () => close(server) }
 }
 
 class Site {
@@ -207,22 +204,9 @@ function sendPieces(response: ServerResponse, pieces: Iterator<string>): void {
   response.end()
 }
 
-function listenOn(server: Server, { host, port }: { host: string | undefined; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, host }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeAllConnections()
   })
 }
-
-const urlOf = ({ address, family, port }: AddressInfo): string =>
-  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`

@@ -1,7 +1,9 @@
 /** Derives the rules of discovery from the configuration. */
+import { ADMIN_ADDRESS } from '../../config/admin-address.ts'
 import { globMatcher } from '../../config/glob.ts'
 import { parseLabelSelector } from '../../config/label-selector.ts'
 import type { Config } from '../../config/schema.ts'
+import { parseListenAddress } from '../../net/listen-address.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
 import type { InterfaceRule, TargetRules } from './decision.ts'
 
@@ -16,7 +18,7 @@ export function targetRules({ targets, capture, admin }: Config, own: OwnPod): T
     matchesLabels: targets.selector === '' ? null : parseLabelSelector(targets.selector).matches,
     procRoot: targets.procRoot,
     excludePorts: targets.excludePorts,
-    adminPort: admin.address === '' ? null : Number(admin.address.slice(admin.address.lastIndexOf(':') + 1)),
+    adminPort: parseListenAddress(admin.address, ADMIN_ADDRESS)?.port ?? null,
     hostInterfaces: capture.interfaces,
     interfaceRules: targets.interfaces.map(interfaceRule),
     own,

@@ -34,7 +34,7 @@ export type Change<T> =
   | { readonly type: 'changed'; readonly now: T; readonly before: T }
   | { readonly type: 'removed'; readonly now: null; readonly before: T }
 
-/** The state of a watch at one time. Times are in milliseconds since the Unix epoch. */
+/** The state of a watch at one time. */
 export interface WatchState {
   /** Whether a list has been completed. */
   readonly synced: boolean

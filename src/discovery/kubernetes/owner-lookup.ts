@@ -24,7 +24,6 @@ const KINDS: Readonly<Record<string, { group: string; resource: string }>> = {
 }
 
 interface Request {
-  readonly key: string
   readonly namespace: string
   readonly owner: Owner
 }
@@ -42,7 +41,8 @@ export class OwnerLookup {
   readonly #ended = new AbortController()
   /** null: requested, without a response yet. */
   readonly #owners = new Map<string, Workload | null>()
-  readonly #pending: Request[] = []
+  /** Those without a response yet, by key, in the order of the requests. Each is in `#owners`, which bounds them. */
+  readonly #pending = new Map<string, Request>()
   /** Resources that this agent is not permitted to get. */
   readonly #denied = new Set<string>()
   #fetching: Promise<void> = Promise.resolve()
@@ -58,7 +58,7 @@ export class OwnerLookup {
     const known = this.#owners.get(key)
     if (known !== undefined) return known
     this.#cache(key, null)
-    this.#pending.push({ key, namespace, owner })
+    this.#pending.set(key, { namespace, owner })
     if (!this.#isFetching) this.#fetching = this.#fetchAll()
     return null
   }
@@ -76,10 +76,10 @@ export class OwnerLookup {
       maxMs: MAX_PAUSE_MS,
     })
     const { signal } = this.#ended
-    while (this.#pending.length > 0 && !signal.aborted) {
-      const request = this.#pending[0]
-      if (await this.#fetch(request)) {
-        this.#pending.shift()
+    for (let [first] = this.#pending; first !== undefined && !signal.aborted; [first] = this.#pending) {
+      const [key, request] = first
+      if (await this.#fetch(key, request)) {
+        this.#pending.delete(key)
         backoff.reset()
       } else await pause(backoff.next(), undefined, { signal }).catch(() => {})
     }
@@ -87,9 +87,9 @@ export class OwnerLookup {
   }
 
   /** @returns false: it has to be retried */
-  async #fetch({ key, namespace, owner }: Request): Promise<boolean> {
+  async #fetch(key: string, { namespace, owner }: Request): Promise<boolean> {
     const { group, resource } = KINDS[owner.kind]
-    if (!this.#owners.has(key) || this.#denied.has(resource)) return true
+    if (this.#denied.has(resource)) return true
     const path = `/apis/${owner.apiVersion}/namespaces/${namespace}/${resource}/${owner.name}`
     try {
       const object = asObject(
@@ -115,6 +115,9 @@ export class OwnerLookup {
   #cache(key: string, owner: Workload | null): void {
     this.#owners.delete(key)
     this.#owners.set(key, owner)
-    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value ?? '')
+    if (this.#owners.size <= MAX_OWNERS) return
+    const oldest = this.#owners.keys().next().value ?? ''
+    this.#owners.delete(oldest)
+    this.#pending.delete(oldest)
   }
 }

@@ -115,3 +115,20 @@ test('owner lookup: retries after a failure of the server', async (t) => {
   await until('it is found', () => rig.found.length === 1)
   assert.equal(rig.requests.length, 2)
 })
+
+test('owner lookup: an owner that is evicted before its request is sent is requested once', async (t) => {
+  const evicted = job('import')
+  const last = job('nightly')
+  const responses = {
+    [pathOf(replicaSet('r0'))]: 403,
+    [pathOf(evicted)]: { metadata: {} },
+    [pathOf(last)]: { metadata: {} },
+  }
+  const rig = await Rig.start(t, responses)
+  // The first request is sent at once; of the others, more than the cache holds are waiting.
+  for (const owner of [replicaSet('r0'), evicted]) rig.find(owner)
+  for (let index = 1; index <= 4096; index += 1) rig.find(replicaSet(`r${index}`))
+  for (const owner of [evicted, last]) rig.find(owner)
+  await until('the last one is found', () => rig.found.includes('nightly'))
+  assert.deepEqual(rig.requests, [replicaSet('r0'), evicted, last].map(pathOf))
+})

@@ -1,4 +1,5 @@
-/** Parses `admin.address` and `ui --listen`, and describes why a server cannot listen there. Pure. */
+/** Addresses that the user chooses for a server: parses them, listens on them, and describes why that is not possible. */
+import type { AddressInfo, Server } from 'node:net'
 import { errorText, type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
 
 /** The address in the form that node:net expects. */
@@ -16,20 +17,11 @@ export interface ListenSetting {
   readonly hint: string
 }
 
-const ADMIN_ADDRESS: ListenSetting = {
-  name: 'admin.address',
-  example: '127.0.0.1:9464',
-  hint: 'Set admin.address to another address, or leave it empty to disable metrics and health.',
-}
-
 /**
  * @param address `host:port`, `[v6]:port`, `:port`; empty: nowhere
  * @throws InterceptorError (EXIT_USAGE) when it is none of these
  */
-export function parseListenAddress(
-  address: string,
-  { name, example }: ListenSetting = ADMIN_ADDRESS,
-): ListenAddress | null {
+export function parseListenAddress(address: string, { name, example }: ListenSetting): ListenAddress | null {
   if (address === '') return null
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*)):(\d{1,5})$/.exec(address)
   const port = Number(match?.[3])
@@ -39,12 +31,35 @@ export function parseListenAddress(
   return { host: match[1] || match[2] || undefined, port }
 }
 
-/** Describes the error, with a hint. */
-export function listenError(
-  address: string,
+/**
+ * Makes a server of node:net or node:http listen.
+ *
+ * @returns its URL, with the port that the system chose for port 0: `http://127.0.0.1:9464`
+ * @throws InterceptorError that names the setting
+ */
+export function listenOn(server: Server, { host, port }: ListenAddress, setting: ListenSetting): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => reject(listenError({ host, port }, error, setting))
+    server.once('error', fail)
+    server.listen({ port, host }, () => {
+      server.off('error', fail)
+      const { address, port } = server.address() as AddressInfo
+      resolve(httpUrl(address, port))
+    })
+  })
+}
+
+/** @param host a name or an address, without brackets */
+export const httpUrl = (host: string, port: number): string => `http://${hostAndPort(host, port)}`
+
+const hostAndPort = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+function listenError(
+  { host = '', port }: ListenAddress,
   error: NodeJS.ErrnoException,
-  { name, hint }: ListenSetting = ADMIN_ADDRESS,
+  { name, hint }: ListenSetting,
 ): InterceptorError {
+  const address = hostAndPort(host, port)
   const details = { cause: error, hint }
   switch (error.code) {
     case 'EADDRINUSE':
