@@ -38,6 +38,7 @@ Offers traffic at rising rates and prints what was captured of it at each.
   --pairs N        pairs of the trace, which is repeated (default 50000)
   --cpu PERCENT    of one core that the program may use: overload begins earlier (needs cgroups)
   --set KEY=VALUE  a setting of the program, such as limits.cpu=0.25; may be repeated
+  --agent-priority lower the program's priority as the agent does; capture, which this runs otherwise, keeps its own
   --start-ms N     from the socket's opening to the load (default 1000)
   --series FILE    append what the program counted, ten times a second, as JSON lines
   --no-peers       measure neither tcpdump nor the Go program
@@ -66,6 +67,8 @@ interface LoadOptions {
   /** Percent of one core; null: no limit. */
   cpu: number | null
   set: readonly string[]
+  /** Whether the program has the priority that the agent gives itself. */
+  agentPriority: boolean
   startMs: number
   /** File for the counts over time. */
   series: string | null
@@ -100,6 +103,7 @@ function readOptions(args: string[]): LoadOptions {
       pairs: { type: 'string', default: '50000' },
       cpu: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
+      'agent-priority': { type: 'boolean', default: false },
       'start-ms': { type: 'string', default: '1000' },
       series: { type: 'string' },
       'no-peers': { type: 'boolean', default: false },
@@ -114,6 +118,7 @@ function readOptions(args: string[]): LoadOptions {
     pairs: positive('--pairs', values.pairs),
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
     set: values.set,
+    agentPriority: values['agent-priority'],
     startMs: wholeNumber('--start-ms', values['start-ms']),
     series: values.series ?? null,
     peers: !values['no-peers'],
@@ -167,7 +172,9 @@ async function capture(
   file: string,
 ): Promise<Omit<LoadSample, 'tcpdumpDrops' | 'goCoverage'>> {
   const settings = [`assemble.workers=${options.workers}`, ...options.set]
-  const run = await LiveRun.startProgram(veth, [script('sampled-capture'), file, ...settings], options.startMs)
+  const priority = options.agentPriority ? ['--agent-priority'] : []
+  const program = [script('sampled-capture'), ...priority, file, ...settings]
+  const run = await LiveRun.startProgram(veth, program, options.startMs)
   const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
   const sent = await veth.replay(replay)
   const endMs = Date.now()

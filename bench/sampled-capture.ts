@@ -3,23 +3,32 @@
  * to a file every SAMPLE_MS. A separate program, because `capture` reports its counts only at its end, and a scrape of
  * the agent's metrics costs a noticeable part of a tenth of a core.
  *
- *     node sampled-capture.js SAMPLES KEY=VALUE…
+ *     node sampled-capture.js [--agent-priority] SAMPLES KEY=VALUE…
  */
 import { appendFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { loadConfig } from '../src/config/load.ts'
 import { count } from '../src/ledger/ledger.ts'
 import { createLogger } from '../src/log/logger.ts'
 import { startPipeline } from '../src/supervisor/pipeline.ts'
+import { lowerPriority } from '../src/sys/priority.ts'
 import type { LoadCounts } from './load-series.ts'
 
 const SAMPLE_MS = 100
 
-const [file, ...settings] = process.argv.slice(2)
+const { values, positionals } = parseArgs({
+  options: { 'agent-priority': { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const [file, ...settings] = positionals
 const flags = settings.map((setting) => {
   const at = setting.indexOf('=')
   return { path: setting.slice(0, at), value: setting.slice(at + 1), name: '--set' }
 })
 const { config } = loadConfig({ flags, all: true, env: {} })
+if (values['agent-priority']) {
+  for (const problem of lowerPriority(config.priority)) process.stderr.write(`${problem}\n`)
+}
 const handle = startPipeline({
   config: { ...config, ship: { ...config.ship, sink: 'none' } },
   input: { kind: 'interfaces', names: ['eth0'] },
