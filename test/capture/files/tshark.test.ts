@@ -107,6 +107,12 @@ describe('readFiles: finds the same segments as tshark', { skip }, () => {
   after(() => rmSync(folder, { recursive: true }))
 
   for (const link of ['ethernet', 'sll', 'sll2', 'raw', 'snapped']) {
+    // No format changes a segment, so tshark, which is slow to start, reads the recording alone.
+    let expected: Segment[] = []
+    before(() => {
+      expected = fromTshark(join(folder, `${link}.pcap`))
+      assert.ok(expected.length > 50)
+    })
     for (const format of ['pcap', 'nsecpcap', 'modpcap', 'pcapng']) {
       test(`${link}, ${format}`, async () => {
         const path = join(folder, `${link}.${format}.capture`)
@@ -116,15 +122,12 @@ describe('readFiles: finds the same segments as tshark', { skip }, () => {
           run.messages.filter(({ t }) => t === 'damage' || t === 'failed'),
           [],
         )
-        const expected = fromTshark(path)
         const ours = fromRun(run)
-        assert.ok(expected.length > 50)
-        if (link === 'snapped') {
-          // tshark reports the length before truncation, the intake queues the captured bytes.
-          assert.ok(run.count('frames.truncated') > 0)
-          for (const segment of [...expected, ...ours]) segment.length = 0
-        }
-        assert.deepEqual(ours, expected)
+        // tshark reports the length before truncation, the intake queues the captured bytes.
+        const isSnapped = link === 'snapped'
+        assert.equal(run.count('frames.truncated') > 0, isSnapped)
+        const compared = (segment: Segment): Segment => (isSnapped ? { ...segment, length: 0 } : segment)
+        assert.deepEqual(ours.map(compared), expected.map(compared))
       })
     }
   }
