@@ -150,7 +150,8 @@ export class AssembleLoop {
     this.#mail.read(this.#handle)
     if (length === 0) return 0
     const { at } = source
-    // Release first: no other thread writes to the block, and a frame that makes the assembler fail is not read again after a restart.
+    // Release first: no other thread writes to the block, and a frame that makes the assembler fail is not read again
+    // after a restart.
     const { framesRead } = assembler
     source.release(length)
     // No call between the two: a thread cannot end there, so no frame counts as read that the next thread reads, too.

@@ -8,7 +8,10 @@ import type { PairSink } from './pair-sink.ts'
 /** Most bytes of records that are copied at once, except for a single larger record. */
 const RUN_BYTES = 64 * 1024
 
-/** Copies complete pairs to the ring to the shipper: runs of records at once, since each copy costs as much as some hundred bytes. */
+/**
+ * Copies complete pairs to the ring to the shipper: runs of records at once, since each copy costs as much as some
+ * hundred bytes.
+ */
 export class PairRingSink implements PairSink {
   readonly #memory: Pick<ProgramMemory, 'bytes' | 'view'>
   readonly #room: PairRingRoom

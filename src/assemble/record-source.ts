@@ -1,4 +1,7 @@
-/** Where an assembler's records come from: a frame ring, from which blocks are copied, or a place in its own memory (ring/frame-place.ts). */
+/**
+ * Where an assembler's records come from: a frame ring, from which blocks are copied, or a place in its own memory
+ * (ring/frame-place.ts).
+ */
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { FramePlace } from '../ring/frame-place.ts'
 import type { OpaqueMarks } from '../ring/opaque-marks.ts'
@@ -6,7 +9,10 @@ import type { Assembler } from './assembler.ts'
 import { INPUT_BLOCK_BYTES, type ProgramMemory } from './host/memory.ts'
 import type { Address } from './host/program.ts'
 
-/** Records of frames in place that are read at once: a failure within them loses as many frames as one within a block of a ring. */
+/**
+ * Records of frames in place that are read at once: a failure within them loses as many frames as one within a block of
+ * a ring.
+ */
 const PLACED_BLOCK_BYTES = 16 * 1024
 
 export interface RecordSource {

@@ -12,12 +12,18 @@ export interface AssembleTask {
   slot: number
   /** The assembler's program, compiled. */
   program: WebAssembly.Module
-  /** One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them; none with `placeEnd`. */
+  /**
+   * One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them; none with
+   * `placeEnd`.
+   */
   rings: SharedArrayBuffer[]
   captureBells: (SharedArrayBuffer | null)[]
   /** For each ring, where connections are marked whose payload is not needed (ring/opaque-marks.ts); none for files. */
   marks: SharedArrayBuffer[]
-  /** The end of frames in place (ring/frame-place.ts), for an assembler in the capture stage's thread; null: there are rings. */
+  /**
+   * The end of frames in place (ring/frame-place.ts), for an assembler in the capture stage's thread; null: there are
+   * rings.
+   */
   placeEnd: SharedArrayBuffer | null
   /** Rung when a frame ring has new frames, when the pair ring has room, or when the command has changed. */
   ownBell: SharedArrayBuffer

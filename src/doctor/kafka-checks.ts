@@ -1,4 +1,7 @@
-/** The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the permission to write. */
+/**
+ * The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the permission
+ * to write.
+ */
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'

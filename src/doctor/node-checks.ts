@@ -48,7 +48,10 @@ function sharedMemory(): Check {
   return ok(name, 'SharedArrayBuffer, Atomics.waitAsync')
 }
 
-/** Where no kept code is valid, which is so in an image on another kind of processor, the first seconds are slower and nothing else. */
+/**
+ * Where no kept code is valid, which is so in an image on another kind of processor, the first seconds are slower and
+ * nothing else.
+ */
 function webAssembly(): Check {
   const name = 'WebAssembly'
   try {

@@ -2,10 +2,10 @@
  * Formats requests as curl commands, to be pasted into a shell (`-o curl`): one command for each pair, after a comment
  * with the response.
  *
- * A command sends the captured request: curl's own User-Agent, Accept and Content-Type are removed where the request had none. What
- * a proxy received goes to that proxy; for CONNECT, curl also sends a request of its own through the tunnel. Fields that are not
- * UTF-8 are sent as UTF-8, because a pair holds them as text.
- * Nothing in it can reach the terminal or the shell as anything but an argument.
+ * A command sends the captured request: curl's own User-Agent, Accept and Content-Type are removed where the request
+ * had none. What a proxy received goes to that proxy; for CONNECT, curl also sends a request of its own through the
+ * tunnel. Fields that are not UTF-8 are sent as UTF-8, because a pair holds them as text. Nothing in it can reach the
+ * terminal or the shell as anything but an argument.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Header, Pair } from '../pair/pair.ts'

@@ -1,14 +1,14 @@
 /**
- * Decodes responses to produce requests, version 7 (https://kafka.apache.org/protocol#The_Messages_Produce): they come as often as
- * the requests, and kafkajs needs several promises for each partition. Pure.
+ * Decodes responses to produce requests, version 7 (https://kafka.apache.org/protocol#The_Messages_Produce): they come
+ * as often as the requests, and kafkajs needs several promises for each partition. Pure.
  *
  *     count of topics i32, for each: name (length i16, UTF-8) · count of partitions i32, for each:
  *         0 partition i32 · 4 error code i16 · 6 base offset i64 · 14 log append time i64 · 22 log start offset i64
  *     then throttle time i32, ms
  *
- * A broker responds in the version of the request (KIP-35), whose fields are fixed: only from version 9 on may fields be added to a
- * response (KIP-482). Where a broker adds bytes nevertheless, they are ignored, as by other clients: its decision is known, and sending
- * the batches again would store them twice.
+ * A broker responds in the version of the request (KIP-35), whose fields are fixed: only from version 9 on may fields
+ * be added to a response (KIP-482). Where a broker adds bytes nevertheless, they are ignored, as by other clients: its
+ * decision is known, and sending the batches again would store them twice.
  */
 import { BadResponseError } from './errors.ts'
 

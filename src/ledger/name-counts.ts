@@ -1,6 +1,6 @@
 /**
- * Counts by name in shared memory: the first SLOTS names are counted, later ones are not. One thread adds, the main thread reads
- * at any time: a slot's name never changes, and its count is stored after it.
+ * Counts by name in shared memory: the first SLOTS names are counted, later ones are not. One thread adds, the main
+ * thread reads at any time: a slot's name never changes, and its count is stored after it.
  *
  *     SLOTS × { count int32 | length int32 | name, NAME_BYTES }
  *               0             LENGTH         NAME

@@ -1,7 +1,8 @@
 /**
- * What one assembler counts of one captured interface, in shared memory: the ledger's counts of connections, messages and
- * pairs, by the same indexes, and the names of what is not HTTP. Written by that assembler alone, read by the main thread.
- * It explains why a pod has pairs or none. The ledger's laws do not hold for it, because losses by a crash are not counted here.
+ * What one assembler counts of one captured interface, in shared memory: the ledger's counts of connections, messages
+ * and pairs, by the same indexes, and the names of what is not HTTP. Written by that assembler alone, read by the main
+ * thread. It explains why a pod has pairs or none. The ledger's laws do not hold for it, because losses by a crash are
+ * not counted here.
  */
 import { ASSEMBLE_COUNTERS, type CounterLayout } from './counters.ts'
 import { type Ledger, sumLedger } from './ledger.ts'

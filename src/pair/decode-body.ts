@@ -1,5 +1,6 @@
 /**
- * Undoes `Content-Encoding` (RFC 9110 §8.4), and codings of `Transfer-Encoding` other than `chunked` (RFC 9112 §7.2). Limits keep the cost of a decompression bomb low.
+ * Undoes `Content-Encoding` (RFC 9110 §8.4), and codings of `Transfer-Encoding` other than `chunked` (RFC 9112 §7.2).
+ * Limits keep the cost of a decompression bomb low.
  *
  * A body is decoded through its whole chain of codings, or it stays as sent and the pair is flagged.
  */

@@ -10,8 +10,8 @@ export type ValueFormat = 'msgpack' | 'json'
 export type EncodeValue = (raw: Uint8Array) => Uint8Array | Error
 
 /**
- * What encodes pairs, given as an assembler encoded them, each into bytes of its own. It returns an Error for what is not a pair, and
- * never throws.
+ * What encodes pairs, given as an assembler encoded them, each into bytes of its own. It returns an Error for what is
+ * not a pair, and never throws.
  *
  * @param decode  undo `Content-Encoding` (`ship.decode`)
  * @returns null where the assembler's encoding is the value already

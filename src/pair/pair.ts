@@ -100,8 +100,8 @@ export interface CaptureInfo {
    */
   forwarded?: Header[]
   /**
-   * The original client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the
-   * beginning of the connection. Unverified claims. Absent without such a head, or if it names none.
+   * The original client, and the address that it connected to, as a load balancer names them in the PROXY protocol's
+   * head at the beginning of the connection. Unverified claims. Absent without such a head, or if it names none.
    */
   proxyProtocol?: { source: SocketAddress; destination: SocketAddress }
 }

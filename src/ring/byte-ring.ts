@@ -34,7 +34,10 @@ export const EMPTY = -1
 /** Publish after at most this many bytes: batching saves a quarter of the cost of small records (measured). */
 const PUBLISH_BYTES = 16 * 1024
 
-/** While its consumer keeps up, a ring of live capture uses no more than this, so that room for a burst costs no memory before one. */
+/**
+ * While its consumer keeps up, a ring of live capture uses no more than this, so that room for a burst costs no memory
+ * before one.
+ */
 export const RESTING_RING_BYTES = 4 * 1024 * 1024
 /** A ring rewinds to its beginning when no more than this share of its resting part waits to be read. */
 const CLOSE_SHARE = 1 / 64

@@ -60,12 +60,12 @@ export const MAX_RECORD_SHARE = 1 / 2
  *                      24: u32 IP header   28: u32 TCP header   32: u32 end of the IP packet
  *                      36: i32 virtual network
  *
- * PLACED is a frame that is not copied, and is in no ring: its record and its bytes are in the assembler's memory (frame-place.ts), and the
- * three words at 24 are addresses there.
+ * PLACED is a frame that is not copied, and is in no ring: its record and its bytes are in the assembler's memory
+ * (frame-place.ts), and the three words at 24 are addresses there.
  *
- * The offsets of FRAME at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
- * excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
- * without options or extension headers. Where payload is left out, the record ends with the TCP header.
+ * The offsets of FRAME at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer
+ * padding is excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP
+ * header, without options or extension headers. Where payload is left out, the record ends with the TCP header.
  */
 export const FRAME = 0
 export const INTERFACE = 1

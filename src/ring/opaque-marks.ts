@@ -1,6 +1,6 @@
 /**
- * Marks connections that carry no HTTP/1, so that a live capture worker need not copy their payload. The assembler detects and marks
- * them, in memory that it shares with the worker: one table for each frame ring.
+ * Marks connections that carry no HTTP/1, so that a live capture worker need not copy their payload. The assembler
+ * detects and marks them, in memory that it shares with the worker: one table for each frame ring.
  *
  * A connection has the line that its flow hash chooses. A line holds the connection that was marked last:
  *
@@ -9,10 +9,11 @@
  *     +------+-------+------------+------------+
  *       the assembler writes these  the worker this
  *
- * Invariant: payload is left out only of segments that follow, in the ring, the segment whose processing marked their connection, without a
- * SYN, FIN or RST on the line between them. With each of these the worker begins another generation of the line. A frame's record
- * holds the generation of its line, and a mark is valid in the generation of the record that it was made at. So what a new connection between the
- * same ends sends is copied, however far the assembler is behind.
+ * Invariant: payload is left out only of segments that follow, in the ring, the segment whose processing marked their
+ * connection, without a SYN, FIN or RST on the line between them. With each of these the worker begins another
+ * generation of the line. A frame's record holds the generation of its line, and a mark is valid in the generation of
+ * the record that it was made at. So what a new connection between the same ends sends is copied, however far the
+ * assembler is behind.
  */
 
 const LINES = 8192

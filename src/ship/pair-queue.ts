@@ -26,7 +26,10 @@ import type { PairSource } from './pair-source.ts'
 const BLOCK_BYTES = 256 * 1024
 /** A block with less room than this is full. */
 const MIN_ROOM = 8 * 1024
-/** Empty blocks kept for the next pairs: as many as one iteration of the shipper may empty, so that a backlog allocates none. */
+/**
+ * Empty blocks kept for the next pairs: as many as one iteration of the shipper may empty, so that a backlog allocates
+ * none.
+ */
 const SPARE_BLOCKS = 16
 /** Empty blocks kept while no pair waits. */
 const IDLE_SPARE_BLOCKS = 4

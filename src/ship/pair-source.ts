@@ -15,6 +15,9 @@ export interface PairSource {
   readonly arrivedMs: number
   /** Points the fields above to the oldest pair. @returns false when there is none */
   front(): boolean
-  /** Removes that pair; the fields remain. Done before it is processed: a pair that ends this thread must not end the next one, too. */
+  /**
+   * Removes that pair; the fields remain. Done before it is processed: a pair that ends this thread must not end the
+   * next one, too.
+   */
   take(): void
 }

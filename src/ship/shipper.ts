@@ -33,9 +33,9 @@ const LIVE_NAP_MS = 4
  */
 const GATHER_MS = 10
 /**
- * Where PACE_BYTES or more arrived within the last PACE_MS, pairs come without pause, and batches are sent because they are full
- * or old. The naps then last until FULL_BYTES have arrived or a batch is due, but at most PACE_MS, whatever each of them has brought:
- * every wake-up costs as much as fifty pairs.
+ * Where PACE_BYTES or more arrived within the last PACE_MS, pairs come without pause, and batches are sent because they
+ * are full or old. The naps then last until FULL_BYTES have arrived or a batch is due, but at most PACE_MS, whatever
+ * each of them has brought: every wake-up costs as much as fifty pairs.
  */
 const PACE_MS = 50
 const PACE_BYTES = 256 * 1024

@@ -32,13 +32,16 @@ export interface Sink {
   readonly end: SinkEnd | null
   /** When `pump` is to be called again even if no pair arrives; Infinity for never. */
   readonly nextDueMs: number
-  /** Where pairs come without pause: for how many milliseconds they may gather in the rings before they are sent. Absent: a few. */
+  /**
+   * Where pairs come without pause: for how many milliseconds they may gather in the rings before they are sent.
+   * Absent: a few.
+   */
   readonly gatherMs?: number
   /** Removes pairs from the queue's front and sends them, as far as the output and the context's `limit` permit. */
   pump(queue: PairQueue, nowMs: number): void
   /**
-   * Takes pairs directly from a ring, as far as the output and the context's `limit` permit; the rest go through the queue. Called
-   * only while the queue is empty, and `pump` follows. Absent: every pair goes through the queue.
+   * Takes pairs directly from a ring, as far as the output and the context's `limit` permit; the rest go through the
+   * queue. Called only while the queue is empty, and `pump` follows. Absent: every pair goes through the queue.
    */
   take?(pairs: PairSource, nowMs: number): void
   /** No more pairs will arrive: sends pairs without waiting for fuller batches. */

@@ -23,12 +23,15 @@ export interface ShipWorkerData {
   whenFull: 'wait' | 'drop'
   /** Stop after this many pairs; null: never. */
   limit: number | null
-  /** Bounds of what waits: bytes of all pairs with their record headers, and the age of each. The oldest beyond them are dropped. */
+  /**
+   * Bounds of what waits: bytes of all pairs with their record headers, and the age of each. The oldest beyond them are
+   * dropped.
+   */
   bufferBytes: number
   maxAgeMs: number
   /**
-   * After the end of the input, how long the output may make no progress; after COMMAND_DRAIN, how long it may work. Where input
-   * waits, a reader that does not read is waited for until COMMAND_DRAIN.
+   * After the end of the input, how long the output may make no progress; after COMMAND_DRAIN, how long it may work.
+   * Where input waits, a reader that does not read is waited for until COMMAND_DRAIN.
    */
   shutdownTimeoutMs: number
   sink: SinkSpec

@@ -1,4 +1,7 @@
-/** Which stages of a run share a thread: each thread costs its start, and each ring between two of them wake-ups (bench/findings.md). */
+/**
+ * Which stages of a run share a thread: each thread costs its start, and each ring between two of them wake-ups
+ * (bench/findings.md).
+ */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { isGzip } from '../capture/files/gunzip.ts'
 import type { PipelineOptions } from './options.ts'
@@ -17,7 +20,10 @@ const SMALL_BYTES = 1024 * 1024
 /** Bytes that one deflated byte becomes: usually, in captures of text, and at most. */
 const GZIP_FACTOR = 8
 const MOST_GZIP_FACTOR = 1032
-/** The most that pairs are larger than their frames: each has a head of some hundred bytes, and a pipelined exchange may have thirty. */
+/**
+ * The most that pairs are larger than their frames: each has a head of some hundred bytes, and a pipelined exchange may
+ * have thirty.
+ */
 const PAIR_FACTOR = 24
 /** The same where these frames were deflated: so well, they do not consist of such exchanges. */
 const GZIP_PAIR_FACTOR = 2

@@ -1,6 +1,7 @@
 /**
  * Divides `limits.memory`, which bounds the captured bytes that the pipeline holds: in rings between threads, in the
- * assemblers' pools, and in the buffer for Kafka. Kernel rings (`capture.ringBytes` each) and Node.js itself are not part of it.
+ * assemblers' pools, and in the buffer for Kafka. Kernel rings (`capture.ringBytes` each) and Node.js itself are not
+ * part of it.
  */
 import { usageError } from '../errors.ts'
 

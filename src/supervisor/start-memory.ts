@@ -6,9 +6,9 @@ const STARTED_MS = 5_000
 const MOST_INTERVALS = 12
 
 /**
- * Collecting the garbage of the start and reading the program's pages again costs up to 0.2 s of CPU. Under a CPU quota of a fifth of
- * a core the capture workers stand still for that: measured, the kernel dropped 40,000 frames (bench/findings.md). So this waits
- * while connections are shed, at most for a minute.
+ * Collecting the garbage of the start and reading the program's pages again costs up to 0.2 s of CPU. Under a CPU quota
+ * of a fifth of a core the capture workers stand still for that: measured, the kernel dropped 40,000 frames
+ * (bench/findings.md). So this waits while connections are shed, at most for a minute.
  *
  * @param isShedding whether the program has less CPU than its load needs
  */

@@ -1,11 +1,12 @@
 /**
- * V8's machine code of the WebAssembly programs, which the build keeps beside them (scripts/keep-code.ts). Without it every process
- * compiles each function twice: quickly at its first call, and again in the background once it is hot (bench/findings.md).
+ * V8's machine code of the WebAssembly programs, which the build keeps beside them (scripts/keep-code.ts). Without it
+ * every process compiles each function twice: quickly at its first call, and again in the background once it is hot
+ * (bench/findings.md).
  *
- * V8 has functions that write and read the code of a module, though only its own tests may name them. Of what it reads it checks the
- * version, the processor's features and the flags (deps/v8/src/wasm/wasm-serialization.cc, HeaderMatches); the rest it trusts: a
- * damaged file would end the process, or run. So the file begins with what else the code depends on. Where anything differs, the
- * program is compiled, with the same results.
+ * V8 has functions that write and read the code of a module, though only its own tests may name them. Of what it reads
+ * it checks the version, the processor's features and the flags (deps/v8/src/wasm/wasm-serialization.cc,
+ * HeaderMatches); the rest it trusts: a damaged file would end the process, or run. So the file begins with what else
+ * the code depends on. Where anything differs, the program is compiled, with the same results.
  *
  * Little-endian, with CRC-32 as in zlib:
  *
@@ -60,7 +61,8 @@ export function withKeptCode(program: Uint8Array, kept: Uint8Array | undefined):
 
 /** The header of a file of kept code, of a program and its code. */
 export function headerOf(program: Uint8Array, code: Uint8Array): Buffer {
-  // The versions of everything in it, and how it was configured: two builds of one version may differ in what the code refers to.
+  // The versions of everything in it, and how it was configured: two builds of one version may differ in what the code
+  // refers to.
   const build = JSON.stringify([process.versions, process.config, process.platform, process.arch])
   const header = Buffer.alloc(HEADER_BYTES)
   const words = [crc32(build), crc32(program), crc32(code), code.length]
@@ -87,8 +89,9 @@ export function nativeFunction<F>(parameters: string, name: string): F | undefin
 }
 
 /**
- * Whether an access beyond a program's memory is caught by its signal, instead of a comparison before each access: the kept code has no
- * comparisons, and V8 does not check whether this process has the handler (`--disable-wasm-trap-handler`).
+ * Whether an access beyond a program's memory is caught by its signal, instead of a comparison before each access: the
+ * kept code has no comparisons, and V8 does not check whether this process has the handler
+ * (`--disable-wasm-trap-handler`).
  */
 function catchesWildAccesses(): boolean {
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readIfPresent('/proc/self/status')?.toString() ?? '')?.[1] ?? '0'

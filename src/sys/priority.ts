@@ -38,7 +38,8 @@ const OOM_SCORE_ADJUST = '/proc/self/oom_score_adj'
  */
 export function lowerPriority(priority: Priority): string[] {
   if (process.platform !== 'linux') return []
-  // Emitted once the thread runs. What the system refuses then, it has refused before; without a free descriptor nothing is lowered.
+  // Emitted once the thread runs. What the system refuses then, it has refused before; without a free descriptor
+  // nothing is lowered.
   process.on('worker', () => void attempt('threads', () => lowerThreads(priority)))
   const { oomScoreAdjust } = priority
   const refused = lowerThreads(priority)

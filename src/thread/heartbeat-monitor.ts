@@ -26,7 +26,8 @@ export class HeartbeatMonitor {
   /**
    * Reads the heartbeats. Call it several times a second.
    *
-   * @returns milliseconds since all of them were first seen at their present values; 0 while a worker is blocked in a system call
+   * @returns milliseconds since all of them were first seen at their present values; 0 while a worker is blocked in a
+   *   system call
    */
   silentMs(nowMs: number): number {
     const isAlive = this.#sum() !== this.#heartbeats || this.#controls.some(({ isBlocked }) => isBlocked)

@@ -29,7 +29,10 @@ export type FromWorker =
   | { t: 'released'; id: number; inUse: boolean }
   /** The shipper's output accepts no more pairs: `-c N` is reached, or its reader has closed it. */
   | { t: 'outputEnded' }
-  /** Concatenated pairs for a reader in the main thread; `ends` has the offset behind each. Only `interceptor ui` reads them. */
+  /**
+   * Concatenated pairs for a reader in the main thread; `ends` has the offset behind each. Only `interceptor ui` reads
+   * them.
+   */
   | { t: 'pairs'; bytes: Uint8Array; ends: readonly number[] }
   /** The input has ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }

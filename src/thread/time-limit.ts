@@ -1,6 +1,6 @@
 /**
- * A call with a time limit. Node.js's `vm` starts a thread for each that interrupts what it runs, WebAssembly too: 0.1 ms, with which a
- * loop without end becomes an exception.
+ * A call with a time limit. Node.js's `vm` starts a thread for each that interrupts what it runs, WebAssembly too: 0.1
+ * ms, with which a loop without end becomes an exception.
  */
 import { Script } from 'node:vm'
 
@@ -12,7 +12,8 @@ const scope = globalThis as { [CALLED]?: () => void }
 /**
  * Calls `work`. Not from within `work`.
  *
- * @throws Error where it takes longer, at any point of it: nothing that it was changing may be used any more; and what `work` throws
+ * @throws Error where it takes longer, at any point of it: nothing that it was changing may be used any more; and what
+ *   `work` throws
  */
 export function callWithin(limitMs: number, work: () => void): void {
   scope[CALLED] = work

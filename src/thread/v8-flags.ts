@@ -8,16 +8,18 @@ import { setFlagsFromString } from 'node:v8'
 const INLINING = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-bytecode-size=1000']
 const INLINING_MAJOR = 22
 /**
- * Makes TurboFan wait until a function has been called often. By default it compiles everything within the first second, and much of that
- * again once other types occur. Until then Maglev, which compiles faster, serves longer and starts earlier. Node.js before 24 does not use it.
+ * Makes TurboFan wait until a function has been called often. By default it compiles everything within the first
+ * second, and much of that again once other types occur. Until then Maglev, which compiles faster, serves longer and
+ * starts earlier. Node.js before 24 does not use it.
  */
 const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turbofan=40000']
 const TIERS_MAJOR = 24
 
 /**
- * Sets the flags with which this version of Node.js is faster. Call it before any code is hot, because code that is optimized by then
- * stays as it is; but call it as late as that permits: V8 accepts kept code only while its flags are those with which the code was made.
- * That holds for the programs in WebAssembly (sys/kept-code.ts), and for Node.js's own modules, which each thread loads.
+ * Sets the flags with which this version of Node.js is faster. Call it before any code is hot, because code that is
+ * optimized by then stays as it is; but call it as late as that permits: V8 accepts kept code only while its flags are
+ * those with which the code was made. That holds for the programs in WebAssembly (sys/kept-code.ts), and for Node.js's
+ * own modules, which each thread loads.
  */
 export function setCompilerFlags(): void {
   const major = Number.parseInt(process.versions.node, 10)

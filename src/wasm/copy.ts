@@ -1,7 +1,10 @@
 /** Up to this length a loop over 16-byte steps is faster than `memory.copy` (measured). */
 const LOOP_BYTES: usize = 256
 
-/** Copies `length` bytes; may overwrite up to 15 bytes after the target range, 16 where `length` is 0. The ranges must not overlap. */
+/**
+ * Copies `length` bytes; may overwrite up to 15 bytes after the target range, 16 where `length` is 0. The ranges must
+ * not overlap.
+ */
 export function copy(to: usize, from: usize, length: usize): void {
   if (length > LOOP_BYTES) memory.copy(to, from, length)
   else copyShort(to, from, length)

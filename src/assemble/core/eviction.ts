@@ -35,12 +35,18 @@ import { oldestOf } from './tcp/flow-lists'
 /** How many of the least recently used connections are searched for one that has an exchange. */
 const LOOKED_AT: i32 = 16
 
-/** Whether the limit of exchanges, of messages in progress, or of what precedes them is reached. Those of one segment may exceed it. */
+/**
+ * Whether the limit of exchanges, of messages in progress, or of what precedes them is reached. Those of one segment
+ * may exceed it.
+ */
 export function ownerIsFull(): bool {
   return Region.exchanges.used >= Settings.exchanges || messagesAreFull() || preamblesAreFull()
 }
 
-/** The connection to close while `ownerIsFull`; null: none is found, and the caller closes the one least likely to be needed. */
+/**
+ * The connection to close while `ownerIsFull`; null: none is found, and the caller closes the one least likely to be
+ * needed.
+ */
 export function ownerFlowToEvict(): Flow | null {
   if (preamblesAreFull()) return idlestWithPreamble()
   const open = oldestOpen()

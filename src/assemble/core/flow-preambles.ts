@@ -1,6 +1,6 @@
 /**
- * What precedes the protocol of open connections, as the host keeps it: a parser's state, or the addresses that a PROXY head named.
- * Each is a cell of the pool; the content is the host's (../host/flow-preambles.ts).
+ * What precedes the protocol of open connections, as the host keeps it: a parser's state, or the addresses that a PROXY
+ * head named. Each is a cell of the pool; the content is the host's (../host/flow-preambles.ts).
  *
  *     extrasOf(flow).preambleCell ──▶ FlowPreamble, content
  *     oldest ──▶ FlowPreamble ─newer─▶ FlowPreamble ─newer─▶ …     in the order in which they were stored

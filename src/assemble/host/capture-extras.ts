@@ -49,7 +49,10 @@ export class CaptureExtras {
     return this.#added(PROXY_PROTOCOL, map, value, value + to - from)
   }
 
-  /** Adds a value that is written at [value, after): writes its key, counts it in the map's header, and writes the flags behind it. */
+  /**
+   * Adds a value that is written at [value, after): writes its key, counts it in the map's header, and writes the flags
+   * behind it.
+   */
   #added(name: Uint8Array, map: Address, value: Address, after: Address): Address {
     const bytes = this.#bytes
     bytes[map + CAPTURE.length]++

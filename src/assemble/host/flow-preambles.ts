@@ -1,6 +1,7 @@
 /**
- * The preambles of flows (PROXY protocol, SOCKS): runs their parsers. Between the segments of a flow, the state of its parser, and
- * the endpoints that it found, are in the program's memory (../core/flow-preambles.ts), behind a byte that tells what they are.
+ * The preambles of flows (PROXY protocol, SOCKS): runs their parsers. Between the segments of a flow, the state of its
+ * parser, and the endpoints that it found, are in the program's memory (../core/flow-preambles.ts), behind a byte that
+ * tells what they are.
  */
 
 import type { Direction } from '../direction.ts'

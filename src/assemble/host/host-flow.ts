@@ -1,4 +1,7 @@
-/** A flow of the program, for the parts of the assembler that are TypeScript: reads and writes its record through the exports. */
+/**
+ * A flow of the program, for the parts of the assembler that are TypeScript: reads and writes its record through the
+ * exports.
+ */
 
 import type { Direction } from '../direction.ts'
 import type { ProxyHead } from '../preamble/proxy-head.ts'

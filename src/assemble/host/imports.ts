@@ -1,6 +1,6 @@
 /**
- * The functions that the program imports (core/host.ts): rules with wildcards, names, vantages, preambles. They are called rarely,
- * or once per connection.
+ * The functions that the program imports (core/host.ts): rules with wildcards, names, vantages, preambles. They are
+ * called rarely, or once per connection.
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { TrafficBlock } from '../../ledger/traffic.ts'

@@ -1,7 +1,7 @@
 /**
- * Encoded names in the program's memory: the pods at a connection's ends, and the `capture` maps of interfaces. A name is stored
- * when a pair first needs it. A change of any name, or a lack of room, empties the region, and names are stored again as pairs
- * need them.
+ * Encoded names in the program's memory: the pods at a connection's ends, and the `capture` maps of interfaces. A name
+ * is stored when a pair first needs it. A change of any name, or a lack of room, empties the region, and names are
+ * stored again as pairs need them.
  */
 
 import type { InterfaceInfo } from '../../target/interface-info.ts'

@@ -5,9 +5,9 @@
  *     block   status · packets · first packet …    belongs to the reader until it resets `status`
  *     packet  next · time · lengths · mac …        `mac` is the offset of the frame's first byte
  *
- * The kernel keeps a block that is not full for up to RETIRE_MS. Frames of such an open block are read before (`settle`): its
- * header is current, because the kernel counts a frame there before it writes it. A frame is complete once it has been counted for
- * SETTLE_MS and its status is set.
+ * The kernel keeps a block that is not full for up to RETIRE_MS. Frames of such an open block are read before
+ * (`settle`): its header is current, because the kernel counts a frame there before it writes it. A frame is complete
+ * once it has been counted for SETTLE_MS and its status is set.
  */
 
 import {

@@ -56,8 +56,8 @@ export interface CaptureContext {
   readonly secret: number
   readonly post: (message: FromWorker) => void
   /**
-   * Warms up code for less than a millisecond, while there is no frame. @returns milliseconds to wait for frames before the next
-   * call; Infinity when there is nothing left to warm up
+   * Warms up code for less than a millisecond, while there is no frame. @returns milliseconds to wait for frames before
+   * the next call; Infinity when there is nothing left to warm up
    */
   readonly warmUp: () => number
 }
@@ -135,7 +135,10 @@ class AfPacketCapture {
     context.sink.watchBacklog(() => this.#backlog())
   }
 
-  /** Continues switches, and makes the last frames of closing sockets readable. To be called before `isDone` and `removeClosed`. */
+  /**
+   * Continues switches, and makes the last frames of closing sockets readable. To be called before `isDone` and
+   * `removeClosed`.
+   */
   advance(now: number): void {
     for (const socket of this.#sockets) socket.advance(now)
   }

@@ -1,6 +1,6 @@
 /**
- * The part of a file that is in memory: bytes are read to its end and parsed from its beginning. Reading allocates nothing; only a record
- * that does not fit is read into a larger buffer, until all that waits fits again.
+ * The part of a file that is in memory: bytes are read to its end and parsed from its beginning. Reading allocates
+ * nothing; only a record that does not fit is read into a larger buffer, until all that waits fits again.
  *
  * Thread: the capture worker's. Positions in `bytes` are valid until the next `prepare`.
  */

@@ -2,10 +2,11 @@
  * The kernel filter in classic BPF: it rejects packets that cannot hold HTTP before the kernel copies them into the
  * ring. If in doubt, it accepts a packet: later stages decide exactly.
  *
- * Passes: IPv4 with protocol TCP or an authentication header, fragments too; IPv6 with next header TCP or an extension header; both behind up to
- * two VLAN tags in the bytes (the kernel removes the outer tag before it runs the filter). With `tunnels`, also the
- * configured tunnels and other encapsulations that the decoder reads: MPLS, PPPoE, 802.1ah, SNAP. Rejects: everything
- * else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all others.
+ * Passes: IPv4 with protocol TCP or an authentication header, fragments too; IPv6 with next header TCP or an extension
+ * header; both behind up to two VLAN tags in the bytes (the kernel removes the outer tag before it runs the filter).
+ * With `tunnels`, also the configured tunnels and other encapsulations that the decoder reads: MPLS, PPPoE, 802.1ah,
+ * SNAP. Rejects: everything else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all
+ * others.
  *
  * On a cooked socket every packet with a VLAN tag passes.
  */

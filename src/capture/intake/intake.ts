@@ -68,7 +68,10 @@ export interface IntakeOptions {
   secret?: number
   /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
   pairRings?: readonly SharedArrayBuffer[]
-  /** For each ring, the connections whose payload its assembler does not need. Default: none, so that results do not depend on timing. */
+  /**
+   * For each ring, the connections whose payload its assembler does not need. Default: none, so that results do not
+   * depend on timing.
+   */
   marks?: readonly OpaqueMarks[]
   /** Milliseconds, for the load's periods; default: `performance.now`. */
   clock?: () => number

@@ -1,4 +1,7 @@
-/** Describes frames that lie in the assembler's memory, one record each (ring/frame-place.ts). Thread: the one that assembles, too. */
+/**
+ * Describes frames that lie in the assembler's memory, one record each (ring/frame-place.ts). Thread: the one that
+ * assembles, too.
+ */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import type { FramePlace } from '../../ring/frame-place.ts'
 import {

@@ -1,6 +1,6 @@
 /**
- * Describes the plain frames of files in place: a program in WebAssembly (plain-core/, AssemblyScript) walks over the window, and leaves
- * all other frames to the decoder. Thread: the one that assembles, too.
+ * Describes the plain frames of files in place: a program in WebAssembly (plain-core/, AssemblyScript) walks over the
+ * window, and leaves all other frames to the decoder. Thread: the one that assembles, too.
  */
 import type { FramePlace } from '../../ring/frame-place.ts'
 import { MICROS_AT, PLACED_BYTES } from '../../ring/layout.ts'

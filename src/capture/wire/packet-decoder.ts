@@ -1,5 +1,6 @@
 /**
- * Finds the TCP header of an IP packet: IPv4 with options and authentication headers, IPv6 with extension headers, and tunnels of either.
+ * Finds the TCP header of an IP packet: IPv4 with options and authentication headers, IPv6 with extension headers, and
+ * tunnels of either.
  *
  * Results are fields of the decoder, so that a frame costs no object. Checksums of whole packets are not
  * verified: with offload, packets are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
@@ -44,8 +45,8 @@ const MAX_EXTENSION_HEADERS = 16
 const MAX_TUNNELS = 4
 
 /**
- * Whether an extension header may name the addresses that TCP's checksum covers, instead of the IPv6 header: the final destination (RFC 8200
- * §8.1), a home address (RFC 6275), or identifiers of the ends (RFC 7401, RFC 5533).
+ * Whether an extension header may name the addresses that TCP's checksum covers, instead of the IPv6 header: the final
+ * destination (RFC 8200 §8.1), a home address (RFC 6275), or identifiers of the ends (RFC 7401, RFC 5533).
  */
 const changesAddresses = (next: number): boolean =>
   next === ROUTING || next === DESTINATION || next === HIP || next === SHIM6

@@ -9,8 +9,8 @@ const CHECKSUM_AT = 16
 /**
  * @param version 4 or 6; @param ip offset of the IP header, @param tcp of the TCP header, which is complete
  * @param end one past the segment's last byte
- * @returns false when the checksum is wrong; true also when it is not filled in: 0, or the sum of the pseudo-header alone, which senders
- * leave to the network card
+ * @returns false when the checksum is wrong; true also when it is not filled in: 0, or the sum of the pseudo-header
+ *   alone, which senders leave to the network card
  */
 export function hasValidChecksum(view: DataView, version: number, ip: number, tcp: number, end: number): boolean {
   const checksum = view.getUint16(tcp + CHECKSUM_AT)

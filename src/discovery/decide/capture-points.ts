@@ -22,7 +22,10 @@ export interface Placement {
   readonly why: string
 }
 
-/** Decides by the first of these that applies: the pod's annotation, a rule, its sidecar, ztunnel; otherwise by its interfaces. */
+/**
+ * Decides by the first of these that applies: the pod's annotation, a rule, its sidecar, ztunnel; otherwise by its
+ * interfaces.
+ */
 export function placePod(
   facts: PodFacts,
   snapshot: Pick<Snapshot, 'host' | 'ambient'>,

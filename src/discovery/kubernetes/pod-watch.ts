@@ -1,6 +1,6 @@
 /**
- * Watches this node's pods, and everything else that the agent reads from the API server. Main thread. Import this module only if
- * an API server is used.
+ * Watches this node's pods, and everything else that the agent reads from the API server. Main thread. Import this
+ * module only if an API server is used.
  */
 import type { Config } from '../../config/schema.ts'
 import type { Logger } from '../../log/logger.ts'

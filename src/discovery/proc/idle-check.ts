@@ -8,8 +8,8 @@ import type { Snapshot } from './snapshot.ts'
 /** A container that is being set up can change for this long after its last process was started. Milliseconds. */
 const SETTLE_MS = 10_000
 /**
- * A scan is due in any case once the last one is as old as this share of the time since a process was started, within bounds. What
- * changes without a new process or thread, such as an interface, changes ever less probably. Milliseconds.
+ * A scan is due in any case once the last one is as old as this share of the time since a process was started, within
+ * bounds. What changes without a new process or thread, such as an interface, changes ever less probably. Milliseconds.
  */
 const SCAN_AGE_SHARE = 1 / 4
 const LEAST_SCAN_AGE_MS = 10_000

@@ -1,13 +1,15 @@
 /**
- * The program that computes CRC-32C (Castagnoli; RFC 3720 §12.1) of bytes that the host (../crc32c.ts) writes to its input in blocks.
+ * The program that computes CRC-32C (Castagnoli; RFC 3720 §12.1) of bytes that the host (../crc32c.ts) writes to its
+ * input in blocks.
  *
  * A CRC is the remainder of a division of polynomials, and this polynomial divides
  *
  *     x^209 + x^144 + x^54 + x^39 + x^14 + 1
  *
- * and so its 16th power, in which the exponents are 16 times as large. So each byte can be removed if it is added to five later bytes,
- * and the remainder stays as it is: whole vectors at a time, without a table and without shifts (S. Russell, "Chorba: A novel CRC32
- * implementation", 2024). What the last 418 bytes have become is divided as usual, with tables for eight bytes at a time.
+ * and so its 16th power, in which the exponents are 16 times as large. So each byte can be removed if it is added to
+ * five later bytes, and the remainder stays as it is: whole vectors at a time, without a table and without shifts (S.
+ * Russell, "Chorba: A novel CRC32 implementation", 2024). What the last 418 bytes have become is divided as usual, with
+ * tables for eight bytes at a time.
  */
 
 /** How far behind a byte those are that were added to it: 2 · (209 − each exponent). */

@@ -1,6 +1,6 @@
 /**
- * The program that transcodes an assembler's MessagePack to the JSON form. The host (../json-writer.ts) writes a pair to the input,
- * calls `transcode`, and reads the output.
+ * The program that transcodes an assembler's MessagePack to the JSON form. The host (../json-writer.ts) writes a pair
+ * to the input, calls `transcode`, and reads the output.
  */
 import { begin, isWhole, Output } from './buffers'
 import { pair } from './pair'

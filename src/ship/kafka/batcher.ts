@@ -15,13 +15,19 @@ import type { BatchStore } from '../left-pairs.ts'
 const POOL_BYTES = 8 * 1024 * 1024
 const PARTITION_POOL_BYTES = 64 * 1024
 const MOST_POOL_BYTES = 32 * 1024 * 1024
-/** The pairs of a batch arrived within this share of `maxAge`, so that dropping it drops no pair much younger than the oldest. */
+/**
+ * The pairs of a batch arrived within this share of `maxAge`, so that dropping it drops no pair much younger than the
+ * oldest.
+ */
 const AGE_SHARE = 16
-/** Pairs that arrive within this share of the linger time after each other belong to one burst; those that go on for longer, to none. */
+/**
+ * Pairs that arrive within this share of the linger time after each other belong to one burst; those that go on for
+ * longer, to none.
+ */
 const BURST_SHARE = 10
 /**
- * Where no pair had arrived for more than this share of the linger time before a burst, batches are sent when the burst ends: the
- * next one will come too late to be waited for. Pairs arrive in bursts, one for each block of a kernel ring.
+ * Where no pair had arrived for more than this share of the linger time before a burst, batches are sent when the burst
+ * ends: the next one will come too late to be waited for. Pairs arrive in bursts, one for each block of a kernel ring.
  */
 const RARE_SHARE = 2
 /**
@@ -270,7 +276,10 @@ export class Batcher {
     return this.#unassigned.sealed.length === 0 ? this.#partitions : [...this.#partitions, this.#unassigned]
   }
 
-  /** Pairs that gathered in their ring while the shipper slept may have arrived at any time of it: there was no pause before them. */
+  /**
+   * Pairs that gathered in their ring while the shipper slept may have arrived at any time of it: there was no pause
+   * before them.
+   */
   #noteArrival(arrivedMs: number, nowMs: number): void {
     const pauseMs = arrivedMs - this.#addedMs
     const longestMs = this.#options.lingerMs / BURST_SHARE

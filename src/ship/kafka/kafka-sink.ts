@@ -1,6 +1,7 @@
 /**
- * Sends pairs to a Kafka topic. While a broker is reachable, pairs are encoded from the rings or the queue into one record batch per
- * partition. Each partition has at most one batch in flight; the ready batches of one broker share a request.
+ * Sends pairs to a Kafka topic. While a broker is reachable, pairs are encoded from the rings or the queue into one
+ * record batch per partition. Each partition has at most one batch in flight; the ready batches of one broker share a
+ * request.
  *
  * Delivery is at least once: a batch without a response is sent again. Every failure is retried until the buffer's
  * bounds drop the pairs, except for records that a broker will never accept: those are isolated by halving their batch,

@@ -23,7 +23,10 @@ export class IdPool {
     return this.#released.length <= this.#quarantine && this.#next >= this.#end
   }
 
-  /** Returns a free number; the pool is not exhausted. Numbers stay below `first` + the most ever held at once + `quarantine`. */
+  /**
+   * Returns a free number; the pool is not exhausted. Numbers stay below `first` + the most ever held at once +
+   * `quarantine`.
+   */
   acquire(): number {
     if (this.#released.length > this.#quarantine) return this.#released.shift() as number
     return this.#next++

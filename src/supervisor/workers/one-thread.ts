@@ -1,10 +1,11 @@
 /**
- * Stages in the thread that creates this, because starting threads and waking them costs as much as the work (bench/findings.md): all
- * of them in the main thread, or the first two in a thread of their own (read-thread.ts). See arrangement.ts.
+ * Stages in the thread that creates this, because starting threads and waking them costs as much as the work
+ * (bench/findings.md): all of them in the main thread, or the first two in a thread of their own (read-thread.ts). See
+ * arrangement.ts.
  *
- * The stages are those that have a thread each, but the capture stage reads the file into the assembler's memory, where the frames stay
- * (ring/frame-place.ts). After each read of a file it lets the others process what it has read. An assembler that waits for room in the
- * pair ring makes the shipper read it.
+ * The stages are those that have a thread each, but the capture stage reads the file into the assembler's memory, where
+ * the frames stay (ring/frame-place.ts). After each read of a file it lets the others process what it has read. An
+ * assembler that waits for room in the pair ring makes the shipper read it.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel } from 'node:worker_threads'
@@ -35,12 +36,15 @@ const SLOW_MS = 1
 const TURN_MS = 20
 /** Pause of the capture stage while the assembler is being replaced. */
 const REPLACING_MS = 20
-/** Of the pair ring if both of its ends are in this thread: it is emptied all the time, and this much of it stays in the core's cache. */
+/**
+ * Of the pair ring if both of its ends are in this thread: it is emptied all the time, and this much of it stays in the
+ * core's cache.
+ */
 const RESTING_BYTES = 256 * 1024
 
 /**
- * The assembler needs a hundredth of a second for what one read of a file has put in place. But this is time, in which the process may be
- * stopped, or a hundred others run, and then what a sound assembler was changing would be lost.
+ * The assembler needs a hundredth of a second for what one read of a file has put in place. But this is time, in which
+ * the process may be stopped, or a hundred others run, and then what a sound assembler was changing would be lost.
  */
 const ASSEMBLE_MS = 60_000
 

@@ -1,4 +1,7 @@
-/** Thread entry of the capture stage and the assembler that share a thread. It receives `StartStage` messages and posts `FromStage`. */
+/**
+ * Thread entry of the capture stage and the assembler that share a thread. It receives `StartStage` messages and posts
+ * `FromStage`.
+ */
 import { parentPort } from 'node:worker_threads'
 import { OneThread } from './one-thread.ts'
 import type { FromStage, StartStage } from './read-messages.ts'

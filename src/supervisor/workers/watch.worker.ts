@@ -1,6 +1,6 @@
 /**
- * Thread entry: watches the heartbeats of the workers in the main thread (watched-thread.ts). Where they hang it interrupts the main thread,
- * and posts the reason.
+ * Thread entry: watches the heartbeats of the workers in the main thread (watched-thread.ts). Where they hang it
+ * interrupts the main thread, and posts the reason.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { Control } from '../../thread/control.ts'
@@ -8,8 +8,8 @@ import type { WatchData } from './watched-thread.ts'
 
 const CHECK_MS = 500
 /**
- * CPU time of the process without a heartbeat. Not time: a stopped process, a slow disk and a terminal whose output is paused may last
- * for ever, and use none.
+ * CPU time of the process without a heartbeat. Not time: a stopped process, a slow disk and a terminal whose output is
+ * paused may last for ever, and use none.
  */
 const HANG_MICROS = 2_500_000
 

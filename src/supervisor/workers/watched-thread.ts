@@ -1,6 +1,7 @@
 /**
- * Stages in the main thread, with another thread that watches them (watch.worker.ts): nothing else could end one that loops without end, and
- * no signal would reach the program. The thread costs as much as reading 20 MiB (bench/findings.md), so it starts late.
+ * Stages in the main thread, with another thread that watches them (watch.worker.ts): nothing else could end one that
+ * loops without end, and no signal would reach the program. The thread costs as much as reading 20 MiB
+ * (bench/findings.md), so it starts late.
  */
 import { Worker } from 'node:worker_threads'
 import type { AssembleTask, KnownInterface } from '../../assemble/worker-data.ts'
@@ -12,7 +13,10 @@ import type { WorkerRun } from './worker-thread.ts'
 
 /** What the watching thread gets. */
 export interface WatchData {
-  /** Control blocks of the workers in the main thread, which hangs where none of their heartbeats changes although it uses CPU time. */
+  /**
+   * Control blocks of the workers in the main thread, which hangs where none of their heartbeats changes although it
+   * uses CPU time.
+   */
   controls: SharedArrayBuffer[]
   /** One Int32, on which the thread sleeps. 1: it is to end. */
   end: SharedArrayBuffer

@@ -34,7 +34,10 @@ export interface WorkerSlotSpec {
   isRestartable: boolean
   /** Whether a silent heartbeat is a crash. False where a worker may wait inside a system call without saying so. */
   mayHang: boolean
-  /** Whether other workers of the role work. One that is added to them, and cannot start, is started later. Absent: there are none. */
+  /**
+   * Whether other workers of the role work. One that is added to them, and cannot start, is started later. Absent:
+   * there are none.
+   */
   peersWork?: (() => boolean) | undefined
   /** A run has crashed and its thread has ended: counts what it held. */
   onCrash: () => void

@@ -2,8 +2,8 @@
  * Writes the endpoints of a connection: `client` and `server` with address, port and pod. They are the same for all
  * pairs of a connection, so they are encoded once into a slot and copied from there.
  *
- * A flow's slot is its place in the flow table modulo the number of slots; a flow that finds another one's endpoints there replaces
- * them. Invariant: a slot names an open flow, or none.
+ * A flow's slot is its place in the flow table modulo the number of slots; a flow that finds another one's endpoints
+ * there replaces them. Invariant: a slot names an open flow, or none.
  */
 import { copy } from '../../../wasm/copy'
 import { Region } from '../memory/regions'

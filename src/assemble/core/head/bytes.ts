@@ -33,7 +33,10 @@ export function findColonOrControl(at: usize, end: usize): usize {
   return end
 }
 
-/** Bytes to compare with. V8 makes a constant anew for each comparison, with three instructions, and reads one from memory once. */
+/**
+ * Bytes to compare with. V8 makes a constant anew for each comparison, with three instructions, and reads one from
+ * memory once.
+ */
 const LAST_CONTROL = memory.data<u8>([SPACE - 1])
 const ONE_COLON = memory.data<u8>([COLON])
 

@@ -1,4 +1,7 @@
-/** Interprets the fields of a complete head: those that decide where the message ends (RFC 9112 §6), and those for the filter. */
+/**
+ * Interprets the fields of a complete head: those that decide where the message ends (RFC 9112 §6), and those for the
+ * filter.
+ */
 
 import { COLON, COMMA, CR, hasOddByte, isBlank, isDigit, isFold, isTokenByte, LOWER } from './bytes'
 import {
@@ -98,7 +101,10 @@ function isDisputed(name: usize, length: usize): bool {
   return load<u8>(name - 2) !== CR && load<u8>(load<u32>(RESULTS_AT + START_LINE_END) - 1) === CR
 }
 
-/** Whether a field's name has a blank, or a byte that is no ASCII character: Python's http.server ends the head in front of it. */
+/**
+ * Whether a field's name has a blank, or a byte that is no ASCII character: Python's http.server ends the head in front
+ * of it.
+ */
 function hasOddName(end: usize): bool {
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     if (hasOddByte(load<usize>(field), load<usize>(field, 4))) return true

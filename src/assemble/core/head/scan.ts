@@ -115,9 +115,9 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
 }
 
 /**
- * Reads a line such as nearly all are: a name, a colon, a space, a value, CR LF. The ends of name and value are looked for in all of
- * WINDOW_BYTES at once, which is faster than loops over so few bytes, and each condition ends the attempt by a branch of its own, which
- * needs fewer instructions than their conjunction (bench/findings.md).
+ * Reads a line such as nearly all are: a name, a colon, a space, a value, CR LF. The ends of name and value are looked
+ * for in all of WINDOW_BYTES at once, which is faster than loops over so few bytes, and each condition ends the attempt
+ * by a branch of its own, which needs fewer instructions than their conjunction (bench/findings.md).
  *
  * @returns where the next line begins; ODD if it is another line
  */

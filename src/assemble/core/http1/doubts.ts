@@ -1,6 +1,6 @@
 /**
- * What may be missing of a connection: where requests or responses were lost, or precede the capture, their order proves nothing
- * (pairing.ts). A request that follows takes over what is noted of lost requests.
+ * What may be missing of a connection: where requests or responses were lost, or precede the capture, their order
+ * proves nothing (pairing.ts). A request that follows takes over what is noted of lost requests.
  *
  *     certain ──startInDoubt, resume, a loss──▶ in doubt ──a proven match, or beginBoth──▶ certain
  */

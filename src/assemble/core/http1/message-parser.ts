@@ -1,7 +1,7 @@
 /**
- * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment boundaries.
- * stream-states.ts has the picture of its states. message-start.ts decides which request a response belongs to, and so whether it
- * has a body; place.ts detects that the parser is not where it seems to be.
+ * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment
+ * boundaries. stream-states.ts has the picture of its states. message-start.ts decides which request a response belongs
+ * to, and so whether it has a body; place.ts detects that the parser is not where it seems to be.
  */
 import { Time } from '../clock'
 import { CR, LF } from '../head/bytes'

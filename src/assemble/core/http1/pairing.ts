@@ -6,10 +6,10 @@
  *     enqueue ──▶ last … next ◀─ first ──▶ match: in order the first, after a loss the proven one
  *                   └───────next──────▲
  *
- * Invariants: the queue is in the order in which the requests were sent. A request leaves it with its final response; one that
- * is abandoned earlier stays, so that its response is not matched with the next request. `responseDoubt`, and `gapBefore` of a
- * request, mean that order proves nothing. They are cleared by a proven match, or where a handshake that was captured late shows
- * that nothing precedes the first request (`beginBoth` in doubts.ts).
+ * Invariants: the queue is in the order in which the requests were sent. A request leaves it with its final response;
+ * one that is abandoned earlier stays, so that its response is not matched with the next request. `responseDoubt`, and
+ * `gapBefore` of a request, mean that order proves nothing. They are cleared by a proven match, or where a handshake
+ * that was captured late shows that nothing precedes the first request (`beginBoth` in doubts.ts).
  */
 import { NO_REASON, REASON_GAP } from '../reasons'
 import { seqDiff } from '../tcp/seq'

@@ -1,6 +1,6 @@
 /**
- * The states of a stream of messages (`MessageStream.state`). message-parser.ts reads the bytes of each state, chunked.ts those of
- * a chunk's framing; place.ts leads to SEEK and out of it.
+ * The states of a stream of messages (`MessageStream.state`). message-parser.ts reads the bytes of each state,
+ * chunked.ts those of a chunk's framing; place.ts leads to SEEK and out of it.
  *
  *     SEEK ──a segment provably begins with a message──▶ HEAD ◀─────────────────────────────────────┐
  *                                                       │    ▲                                      │

@@ -36,7 +36,10 @@ const NONE: u32 = 0xffffffff
 /** Free pages below which `isLow` is true: an eighth, but no more than one frame needs. */
 const MOST_RESERVED_PAGES: u32 = 512
 
-/** The record of a page: the first cell freed, links of the list it is in, the size of its cells, how many are in use, and how many ever were. */
+/**
+ * The record of a page: the first cell freed, links of the list it is in, the size of its cells, how many are in use,
+ * and how many ever were.
+ */
 @unmanaged
 export class Page {
   freed: usize

@@ -1,6 +1,6 @@
 /**
- * Records in the order in which they were appended, linked in both directions by two words of each record, one behind the other:
- * `older` and `newer`, or names like these. `links` is the offset of the first.
+ * Records in the order in which they were appended, linked in both directions by two words of each record, one behind
+ * the other: `older` and `newer`, or names like these. `links` is the offset of the first.
  *
  *     oldest ──▶ record ─newer─▶ record ─newer─▶ record ◀── newest
  *

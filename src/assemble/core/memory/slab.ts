@@ -47,7 +47,10 @@ export function freeRecord(slab: Slab, record: usize): void {
   slab.used--
 }
 
-/** Sets `bytes` bytes, at least 16, to 0: for a record of a few hundred bytes faster than `memory.fill`, which leaves the program. */
+/**
+ * Sets `bytes` bytes, at least 16, to 0: for a record of a few hundred bytes faster than `memory.fill`, which leaves
+ * the program.
+ */
 function clear(at: usize, bytes: usize): void {
   const last = at + bytes - 16
   for (; at < last; at += 16) v128.store(at, i64x2.splat(0))

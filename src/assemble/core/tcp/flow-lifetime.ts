@@ -9,8 +9,9 @@
  *                            interface gone, input ended ▼
  *     another connection on the same tuple ◀─────────  CLOSED ──LINGER_MICROS, or no room──▶ removed
  *
- * Invariants: `flows.seen = flows.open + Σ flows.closed`, because only `open` and `close` count them. A flow is closed once, and its
- * owner is released then. A closed flow holds no piece, no suspicion and no early RST; it stays so that late segments find it.
+ * Invariants: `flows.seen = flows.open + Σ flows.closed`, because only `open` and `close` count them. A flow is closed
+ * once, and its owner is released then. A closed flow holds no piece, no suspicion and no early RST; it stays so that
+ * late segments find it.
  *
  * Time is packet time. A single frame with a stray timestamp cannot age anything (see `advance`).
  */
@@ -91,8 +92,8 @@ function endOpen(proven: bool, interfaceId: i32, how: u8): void {
 }
 
 /**
- * Makes room for the next segment: evicts connections while records are at their bounds, and while the pool is low drops what is
- * held behind holes, the oldest hole first, and then messages.
+ * Makes room for the next segment: evicts connections while records are at their bounds, and while the pool is low
+ * drops what is held behind holes, the oldest hole first, and then messages.
  */
 export function makeRoom(): void {
   evictOverBounds()

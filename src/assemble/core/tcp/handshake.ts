@@ -42,7 +42,10 @@ export function rememberFormer(flow: Flow, direction: Direction, firstSeq: i32, 
   rare.formerMicros = micros
 }
 
-/** Whether another SYN than the stream's own was captured: a new connection's, or the SYN+ACK of two that the client may accept. */
+/**
+ * Whether another SYN than the stream's own was captured: a new connection's, or the SYN+ACK of two that the client may
+ * accept.
+ */
 export function otherSynSeen(stream: Stream): bool {
   const rare = stream.rare
   return rare !== null && rare.otherSynSeen
@@ -69,8 +72,9 @@ export function continuesConnection(flow: Flow, direction: Direction, seq: i32, 
 }
 
 /**
- * Whether the segment in progress, a SYN-ACK, answers the SYN that began the stream: it acknowledges that SYN and at most the data in
- * it. Others are of another connection; their receiver answers with a RST (RFC 9293 §3.10.7.3). Synthetic captures acknowledge 0.
+ * Whether the segment in progress, a SYN-ACK, answers the SYN that began the stream: it acknowledges that SYN and at
+ * most the data in it. Others are of another connection; their receiver answers with a RST (RFC 9293 §3.10.7.3).
+ * Synthetic captures acknowledge 0.
  */
 function acknowledgesSyn(stream: Stream): bool {
   const ack = Segment.ack
@@ -122,8 +126,8 @@ export function acceptSynAck(server: Stream, ack: i32, flags: u8): void {
 }
 
 /**
- * Whether the segment in progress, of another virtual network, has the numbers of this connection, of which it is a copy or the peer's
- * SYN-ACK. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
+ * Whether the segment in progress, of another virtual network, has the numbers of this connection, of which it is a
+ * copy or the peer's SYN-ACK. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
  */
 export function continuesNumbers(flow: Flow): bool {
   const direction = Segment.direction

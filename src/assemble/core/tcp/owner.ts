@@ -1,6 +1,6 @@
 /**
- * What the TCP half calls of the half above it (connections.ts, eviction.ts). A test of the TCP half alone puts imports in place
- * of this file, which its host provides. Addresses are valid during the call.
+ * What the TCP half calls of the half above it (connections.ts, eviction.ts). A test of the TCP half alone puts imports
+ * in place of this file, which its host provides. Addresses are valid during the call.
  *
  * - `ownerData`: in-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does
  *   the packet time during the call.

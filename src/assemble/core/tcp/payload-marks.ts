@@ -1,6 +1,7 @@
 /**
- * Marks flows that carry no HTTP/1, of whose segments only the numbers are needed, so that live capture leaves their payload out
- * of the frame ring. The marks are in memory that is shared with the capture worker (src/ring/opaque-marks.ts): the host's.
+ * Marks flows that carry no HTTP/1, of whose segments only the numbers are needed, so that live capture leaves their
+ * payload out of the frame ring. The marks are in memory that is shared with the capture worker
+ * (src/ring/opaque-marks.ts): the host's.
  */
 import { hostErase, hostMark } from '../host'
 import { Flow, PROTOCOL_OPAQUE, streamOf } from './flow'
@@ -22,8 +23,8 @@ export function needsNoPayload(flow: Flow): bool {
 }
 
 /**
- * Marks the flow if none of its payload is needed from here on. One that is ending is not marked: what follows its FINs may be another
- * connection's.
+ * Marks the flow if none of its payload is needed from here on. One that is ending is not marked: what follows its FINs
+ * may be another connection's.
  *
  * @param ip, tcp addresses of the segment's headers; @param mark the record's word MARK_AT
  */

@@ -4,8 +4,9 @@
  *
  *     made ──▶ RARE_UNPROVEN ──the connection turns out to carry HTTP/1──▶ RARE_PROVEN
  *
- * Invariants: a record is in exactly one of these lists while its stream refers to it. A segment, or giving up a hole, makes two
- * records at most, and flow-lifetime.ts makes room before the next one, so RARE_STATES_BEYOND more than the bound suffice.
+ * Invariants: a record is in exactly one of these lists while its stream refers to it. A segment, or giving up a hole,
+ * makes two records at most, and flow-lifetime.ts makes room before the next one, so RARE_STATES_BEYOND more than the
+ * bound suffice.
  */
 import { Time } from '../clock'
 import { append, oldestIn, RARE_PROVEN, RARE_UNPROVEN, remove } from '../memory/list'
@@ -40,8 +41,8 @@ export function rareStatesAreFull(): bool {
 }
 
 /**
- * The flow, open or closed, to remove while `rareStatesAreFull`. As with flows, those that carry no HTTP/1 keep an eighth of the
- * room, so that new ones last until their first request.
+ * The flow, open or closed, to remove while `rareStatesAreFull`. As with flows, those that carry no HTTP/1 keep an
+ * eighth of the room, so that new ones last until their first request.
  */
 export function rareFlowToEvict(): Flow {
   for (let rare = oldestRare(RARE_UNPROVEN); rare !== null; rare = oldestRare(RARE_UNPROVEN)) {

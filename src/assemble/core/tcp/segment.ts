@@ -28,8 +28,8 @@ export function segmentLength(): i32 {
 }
 
 /**
- * Reads the header at `tcp`, of the packet at `ip`, of which the bytes up to `end` were captured. `direction` is left as it is: only
- * the flow table knows it.
+ * Reads the header at `tcp`, of the packet at `ip`, of which the bytes up to `end` were captured. `direction` is left
+ * as it is: only the flow table knows it.
  *
  * @returns false if the header is shorter than TCP's, or longer than the packet
  */

@@ -1,11 +1,13 @@
 /**
- * Describes the plain frames of a pcap file where they lie in the assembler's memory (src/ring/frame-place.ts), many in one call:
+ * Describes the plain frames of a pcap file where they lie in the assembler's memory (src/ring/frame-place.ts), many in
+ * one call:
  *
  *     record header │ Ethernet, no tags │ IPv4, or IPv6 without extension headers │ TCP
  *
- * Neither fragments nor lengths that need a decision are among them. It ends at the first record of another kind, which the decoder in
- * JavaScript (src/capture/wire/packet-decoder.ts) reads. That one reads plain frames as well, with the same results, and tests compare
- * both; but V8 has to compile it anew in every process, which costs more than the frames of a short run (bench/findings.md).
+ * Neither fragments nor lengths that need a decision are among them. It ends at the first record of another kind, which
+ * the decoder in JavaScript (src/capture/wire/packet-decoder.ts) reads. That one reads plain frames as well, with the
+ * same results, and tests compare both; but V8 has to compile it anew in every process, which costs more than the
+ * frames of a short run (bench/findings.md).
  */
 import {
   FLOW_HASH_AT,
