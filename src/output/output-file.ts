@@ -7,7 +7,6 @@
  */
 import {
   constants,
-  existsSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -55,7 +54,7 @@ export class OutputFile {
   #resumeAt: number | null
   #output: FdOutput | null = null
   /** The open file, if it is a regular file with a name. */
-  #file: { stats: Stats; startBytes: number } | null = null
+  #file: { stats: Stats; startBytes: number; openedMs: number } | null = null
   #writtenBefore = 0
 
   /** @param resumeAt size of the file after the last whole record of a previous writer; null: there was none */
@@ -103,7 +102,8 @@ export class OutputFile {
       const stats = fstatSync(fd)
       if (path !== null && stats.isFile()) {
         if (this.#resumeAt !== null && stats.size > this.#resumeAt) ftruncateSync(fd, this.#resumeAt)
-        this.#file = { stats, startBytes: Math.min(stats.size, this.#resumeAt ?? stats.size) }
+        const startBytes = Math.min(stats.size, this.#resumeAt ?? stats.size)
+        this.#file = { stats, startBytes, openedMs: performance.now() }
       }
       this.#resumeAt = null
       this.#output = new FdOutput(fd)
@@ -177,7 +177,10 @@ export class OutputFile {
   #isDue(nowMs: number): boolean {
     const { maxBytes, maxAgeMs } = this.#rotation
     if (this.size === 0 || this.#file === null) return false
-    return this.size >= maxBytes || nowMs - this.#file.stats.birthtimeMs >= maxAgeMs
+    if (this.size >= maxBytes) return true
+    const { stats, openedMs } = this.#file
+    // The system clock may have been set back since.
+    return Math.max(nowMs - stats.birthtimeMs, performance.now() - openedMs) >= maxAgeMs
   }
 
   #flags(path: string): number {
@@ -209,13 +212,22 @@ const asideName = (path: string, nowMs: number): string =>
   `${path}.${new Date(nowMs).toISOString().replaceAll(/[-:]/g, '')}`
 const ASIDE = /^\.\d{8}T\d{6}\.\d{3}Z$/
 
+/** Names sort in the order of rotations, even after the clock was set back: the newest file is never removed as the oldest. */
 function putAside(path: string, nowMs: number, keep: number): void {
-  let atMs = nowMs
-  while (existsSync(asideName(path, atMs))) atMs += 1
-  renameSync(path, asideName(path, atMs))
-  const name = basename(path)
-  const aside = readdirSync(dirname(path)).filter(
-    (other) => other.startsWith(name) && ASIDE.test(other.slice(name.length)),
-  )
-  for (const old of aside.sort().slice(0, Math.max(0, aside.length - keep))) rmSync(join(dirname(path), old))
+  const folder = dirname(path)
+  const aside = rotatedFiles(path)
+  const latestMs = aside.length === 0 ? -Infinity : rotatedAtMs(path, aside[aside.length - 1])
+  renameSync(path, asideName(path, Math.max(nowMs, latestMs + 1)))
+  for (const old of aside.slice(0, Math.max(0, aside.length + 1 - keep))) rmSync(join(folder, old))
 }
+
+/** Names of the rotated files, from the oldest on. */
+function rotatedFiles(path: string): string[] {
+  const name = basename(path)
+  return readdirSync(dirname(path))
+    .filter((other) => other.startsWith(name) && ASIDE.test(other.slice(name.length)))
+    .sort()
+}
+
+const rotatedAtMs = (path: string, rotated: string): number =>
+  Date.parse(rotated.slice(basename(path).length + 1).replace(/^(....)(..)(.....)(..)/, '$1-$2-$3:$4:'))

@@ -17,6 +17,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { OutputFile } from '../../src/output/output-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'output-'))
@@ -111,6 +112,36 @@ test('output file: rotates by age, but no empty file', () => {
   put(output, 'three\n', nowMs + 61_000)
   output.close()
   assert.equal(readFileSync(path, 'utf8'), 'three\n')
+})
+
+test('output file: after the clock was set back, the oldest rotated file is removed, not the newest', () => {
+  const path = newPath()
+  const rotation = { maxBytes: 10, maxAgeMs: Infinity, keep: 2 }
+  const output = new OutputFile({ path, append: true, rotation }, null)
+  const nowMs = Date.parse('2026-11-28T12:00:00Z')
+  for (let number = 0; number < 10; number += 1) {
+    put(output, `line ${number}\n`, nowMs + number * 1000 - (number < 5 ? 0 : 3_600_000))
+  }
+  output.close()
+  const names = readdirSync(folder).filter((name) => name.startsWith(`${path.slice(folder.length + 1)}.`))
+  assert.deepEqual(
+    names.map((name) => [name.slice(name.indexOf('.') + 1), readFileSync(join(folder, name), 'utf8')]),
+    [
+      ['20261128T120004.001Z', 'line 4\nline 5\n'],
+      ['20261128T120004.002Z', 'line 6\nline 7\n'],
+    ],
+  )
+})
+
+test('output file: rotates by age although the clock was set back', async () => {
+  const path = newPath()
+  const rotation = { maxBytes: Infinity, maxAgeMs: 20, keep: Infinity }
+  const output = new OutputFile({ path, append: true, rotation }, null)
+  put(output, 'one\n', Date.now())
+  await sleep(rotation.maxAgeMs + 1)
+  put(output, 'two\n', Date.now() - 3_600_000)
+  output.close()
+  assert.equal(readFileSync(path, 'utf8'), 'two\n')
 })
 
 test('output file: does not wait for a FIFO’s reader, or for one that stops reading', () => {
