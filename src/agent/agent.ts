@@ -118,6 +118,11 @@ export class Agent {
     return this.#pipeline.ledger
   }
 
+  /** Loads the configuration again, as SIGHUP does. */
+  reload(): void {
+    void this.#reloader.reload()
+  }
+
   /** Stops capturing and finishes what is in the pipeline, in stream order. */
   drain(): void {
     this.#draining = true

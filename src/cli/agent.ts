@@ -36,6 +36,11 @@ export function agentCommand(exit: (code: number) => void): Command {
 }
 
 async function agent(flags: AgentFlags): Promise<number> {
+  // Stays: without a listener SIGHUP ends the process, also before the agent listens to it and after.
+  let hungUp = false
+  process.on('SIGHUP', () => {
+    hungUp = true
+  })
   const { effectiveConfig } = await import('../config/effective.ts')
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const settings = [...configFlags(flags), ...proc]
@@ -49,6 +54,7 @@ async function agent(flags: AgentFlags): Promise<number> {
   ])
   const log = createLogger({ level: levelOf(flags, loaded), form: errorIsTerminal() ? 'lines' : 'json', times: true })
   const running = await startAgent({ loaded, file: configFilePath(flags.config), load, output: outputOf(loaded), log })
+  if (hungUp) running.reload()
   const ended = await untilDone(running, config.shutdown.timeout, log)
   if (flags.summary !== undefined) writeLedger(flags.summary, ended.outcome?.ledger ?? running.ledger)
   return conclude(ended, config.ship.sink === 'kafka', log)

@@ -69,7 +69,7 @@ export class ConfigReloader {
     this.#timer.unref()
   }
 
-  /** Restores the default effect of SIGHUP, which ends the process. A load in progress is not applied. */
+  /** Ignores SIGHUP and changes from now on. A load in progress is not applied. */
   stop(): void {
     this.#stopped = true
     process.off('SIGHUP', this.#onSignal)

@@ -2,10 +2,13 @@
  * Changes of filter, targets and log level while the agent runs, by SIGHUP and by its file; and the served state.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig } from '../../rig/node-rig.ts'
@@ -51,6 +54,38 @@ test('reload: applies other rules without a restart, and loses no flow', { skip 
   assert.equal(agent.pairs(`${path}/steady`).length, 100)
   assert.equal(agent.pairs(`${path}/left-out`).length, 1)
 })
+
+test('reload: SIGHUP while the agent starts or drains does not end it', { skip: needs('linux', 'root') }, async (t) => {
+  const { path } = configFile(t)
+  execFileSync('mkfifo', [path])
+  const agent = AgentRig.under(t, [], { args: ['--config', path] })
+  const config = await openWhenRead(path)
+  agent.child.kill('SIGHUP')
+  writeFileSync(config, 'log: { level: info }\n')
+  closeSync(config)
+  await agent.logged('metrics and health are served')
+  // The signal was not ignored either: the configuration may have changed since it was read.
+  await agent.logged('configuration not reloaded; the previous one stays in effect')
+  agent.child.kill('SIGTERM')
+  const exited = once(agent.child, 'exit')
+  while (agent.child.exitCode === null && agent.child.signalCode === null) {
+    agent.child.kill('SIGHUP')
+    await sleep(1)
+  }
+  assert.deepEqual(await exited, [0, null])
+})
+
+/** Opens a FIFO once a program reads it. */
+async function openWhenRead(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ENXIO')
+      await sleep(5)
+    }
+  }
+}
 
 test('agent: is ready once it captures, and its metrics count pods, interfaces and pairs', { skip }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
