@@ -8,6 +8,7 @@ import requestQueueModule from 'kafkajs/src/network/requestQueue/index.js'
 import decoderModule from 'kafkajs/src/protocol/decoder.js'
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
 import { errorText } from '../errors.ts'
+import { RunningTime } from '../thread/running-time.ts'
 import { BadResponseError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Connection, RequestQueue } from './kafkajs-internals.ts'
@@ -39,7 +40,8 @@ export function repairKafkajs(): void {
  *   end of a throttle.
  * - kafkajs looks for requests that have timed out ten times a second, on each connection and also when there are none: at low rates
  *   a fifth of what wakes the thread. For timeouts of 15 seconds, once a second is enough. It also measures them on the
- *   wall clock: one that is set forward would end every request in flight, and their pairs would be sent twice.
+ *   wall clock: after it is set forward, or after this process was stopped, every request in flight would end, and their
+ *   pairs would be sent twice.
  * - kafkajs obeys a throttle of any length, and measures it on the wall clock: one that is set back would prolong it.
  * - kafkajs ignores a response to no request. Such a response means that the two sides disagree, and the request it was
  *   meant for would wait for its timeout, so the connection must end.
@@ -53,8 +55,9 @@ function repairRequestQueue(): void {
   prototype.scheduleRequestTimeoutCheck = function (): void {
     this.destroy()
     const sinceMs = new WeakMap<object, number>()
+    const time = new RunningTime()
     const check = (): void => {
-      const nowMs = performance.now()
+      const nowMs = time.now()
       for (const request of this.inflight.values()) {
         const seenMs = sinceMs.get(request)
         if (seenMs === undefined) sinceMs.set(request, nowMs)

@@ -7,6 +7,7 @@
  * are written to the socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
  */
 import type { Socket } from 'node:net'
+import { afterRunning } from '../thread/running-time.ts'
 import { BadResponseError } from './errors.ts'
 import type { Client } from './kafkajs-client.ts'
 import {
@@ -201,7 +202,7 @@ export class KafkaWire {
     const chunks = encodeProduceRequest(correlationId, this.#clientId, this.#topic, this.#timeoutMs, request)
     const expectResponse = request.acks !== 0
     // kafkajs limits the time of requests with a response only. A broker that stops reading would block the others without limit.
-    const timer = expectResponse ? undefined : setTimeout(() => connection.socket.destroy(late()), this.#timeoutMs)
+    const timer = expectResponse ? undefined : afterRunning(this.#timeoutMs, () => connection.socket.destroy(late()))
     const exchange = new Promise<Buffer | null>((resolve, reject) => {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')
       const fail = (error: Error): void => {
@@ -230,7 +231,7 @@ export class KafkaWire {
         },
       })
     })
-    return exchange.finally(() => clearTimeout(timer))
+    return exchange.finally(() => clearInterval(timer))
   }
 }
 

@@ -15,6 +15,7 @@ import type { PartitionResponse } from '../../kafka/produce-response.ts'
 import { HEALTHY_MS, retryBackoff } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { OutageLog } from '../../log/outage-log.ts'
+import { afterRunning } from '../../thread/running-time.ts'
 import { PartOutages } from './part-outages.ts'
 
 /** Interval of metadata refreshes while nothing fails: partitions that were added are used from the next one on. */
@@ -326,11 +327,11 @@ async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]):
   }
 }
 
-/** @returns the promise's result; rejects after TIME_LIMIT_MS */
+/** @returns the promise's result; rejects once this process has run for TIME_LIMIT_MS */
 function withTimeLimit<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no response within ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS)
+    timer = afterRunning(TIME_LIMIT_MS, () => reject(new Error(`no response within ${TIME_LIMIT_MS / 1000} s`)))
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+  return Promise.race([work, late]).finally(() => clearInterval(timer))
 }
