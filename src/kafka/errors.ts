@@ -63,6 +63,7 @@ export const OFFSET_OUT_OF_RANGE = 1
  * permit.
  */
 export const CORRUPT_MESSAGE = 2
+export const INVALID_TIMESTAMP = 32
 export const INVALID_RECORD = 87
 
 const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, KafkaFailure>([
@@ -76,7 +77,7 @@ const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, Kafka
   [21, 'refused'], // INVALID_REQUIRED_ACKS
   [29, 'refused'], // TOPIC_AUTHORIZATION_FAILED
   [31, 'refused'], // CLUSTER_AUTHORIZATION_FAILED
-  [32, 'invalidRecord'], // INVALID_TIMESTAMP
+  [INVALID_TIMESTAMP, 'invalidRecord'],
   [33, 'refused'], // UNSUPPORTED_SASL_MECHANISM
   [34, 'refused'], // ILLEGAL_SASL_STATE
   [44, 'refused'], // POLICY_VIOLATION

@@ -8,7 +8,7 @@
  *     16 magic i8 = 2                35 maxTimestamp i64, ms                       57 recordCount i32
  *     17 crc u32: CRC-32C from 21                                                  61 records, compressed as one
  *
- *     record: length varint · attributes i8 · timestampDelta varlong · offsetDelta varint
+ *     record: length varint · attributes i8 · timestampDelta varlong = 0 · offsetDelta varint
  *             · key length varint (−1: none) · key · value length varint · value · header count varint · headers
  *
  * Varints are zigzag and little-endian base 128 (Protocol Buffers' sint32); everything else is big-endian.
@@ -23,6 +23,8 @@ const ATTRIBUTES_AT = 21
 const MAGIC = 2
 /** Bound of a record's bytes beside key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
 const RECORD_FRAMING_BYTES = 32
+/** A record's attributes and timestamp delta, both 0. */
+const RECORD_START_BYTES = 2
 /** Grows in two steps to 528 KiB, which holds a batch of the default `ship.batchBytes`. */
 const INITIAL_BYTES = 33 * 1024
 /** Factor of growth. Large, because each step copies the records and causes garbage, while untouched pages cost nothing. */
@@ -84,12 +86,13 @@ const SIZE = 1
 const HELD_BYTES = 2
 const OLDEST_MS = 3
 const NEWEST_MS = 4
-const BASE_TIMESTAMP = 5
-const MAX_TIMESTAMP = 6
-const PARTITION = 7
-const ORDER = 8
-const SPAN = 9
-export const BATCH_FIELDS = 10
+const TIMESTAMP = 5
+const PARTITION = 6
+const ORDER = 7
+const SPAN = 8
+export const BATCH_FIELDS = 9
+/** A record without a time. */
+const NO_TIMESTAMP = -1
 
 /** Records of the batch in this memory. */
 export const countRecords = ({ state }: BatchMemory): number => state[COUNT]
@@ -150,6 +153,15 @@ export class RecordBatch {
     return this.#memory.bytes.length
   }
 
+  get hasTimestamp(): boolean {
+    return this.#memory.state[TIMESTAMP] !== NO_TIMESTAMP
+  }
+
+  /** Brokers store records without a time, whatever times the topic permits. */
+  clearTimestamp(): void {
+    this.#memory.state[TIMESTAMP] = NO_TIMESTAMP
+  }
+
   /** Begins a batch. @param order a whole number that grows with every batch */
   place(partition: number, order: number): void {
     const { state } = this.#memory
@@ -188,7 +200,7 @@ export class RecordBatch {
    * @param value,start,length the value's bytes, copied
    * @param key null: a record without key
    * @param headers the encoded headers with their count in front, copied
-   * @param timestampMs the record's CreateTime, wall clock
+   * @param timestampMs wall clock; the batch's first is the CreateTime of all its records
    * @param arrivedMs when the pair arrived, on the shipper's clock
    */
   append(
@@ -205,16 +217,13 @@ export class RecordBatch {
     const { state, bytes } = this.#memory
     const count = state[COUNT]
     if (count === 0) this.#begin(timestampMs, arrivedMs)
-    if (timestampMs > state[MAX_TIMESTAMP]) state[MAX_TIMESTAMP] = timestampMs
     state[NEWEST_MS] = arrivedMs
-    const delta = timestampMs - state[BASE_TIMESTAMP]
     const keyLength = key === null ? -1 : keyBytes
     const body =
-      1 + varintBytes(delta) + varintBytes(count) + varintBytes(keyLength) + keyBytes + varintBytes(length) + length
+      RECORD_START_BYTES + varintBytes(count) + varintBytes(keyLength) + keyBytes + varintBytes(length) + length
     let at = writeVarint(bytes, state[SIZE], body + headers.length)
-    bytes[at] = 0
-    at = writeVarint(bytes, at + 1, delta)
-    at = writeVarint(bytes, at, count)
+    bytes.fill(0, at, at + RECORD_START_BYTES)
+    at = writeVarint(bytes, at + RECORD_START_BYTES, count)
     at = writeVarint(bytes, at, keyLength)
     for (let index = 0; index < keyBytes; index += 1) bytes[at + index] = key![index]
     at = writeVarint(bytes, at + keyBytes, length)
@@ -279,8 +288,7 @@ export class RecordBatch {
 
   #begin(timestampMs: number, arrivedMs: number): void {
     const { state } = this.#memory
-    state[BASE_TIMESTAMP] = timestampMs
-    state[MAX_TIMESTAMP] = timestampMs
+    state[TIMESTAMP] = timestampMs
     state[OLDEST_MS] = arrivedMs
   }
 
@@ -290,22 +298,19 @@ export class RecordBatch {
   }
 
   /**
-   * Copies a record of another batch with the same base timestamp. Its offset delta changes, which may change its
-   * length.
+   * Copies a record of another batch with the same timestamp. Its offset delta changes, which may change its length.
    */
   #appendFrom(source: Uint8Array, from: number): void {
     const length = readVarint(source, from)
     const body = from + varintBytes(length)
-    const delta = readVarint(source, body + 1)
-    const offsetAt = body + 1 + varintBytes(delta)
+    const offsetAt = body + RECORD_START_BYTES
     const rest = offsetAt + varintBytes(readVarint(source, offsetAt))
     const restBytes = body + length - rest
     this.#reserve(length + RECORD_FRAMING_BYTES)
     const { state, bytes } = this.#memory
-    let at = writeVarint(bytes, this.size, 1 + varintBytes(delta) + varintBytes(this.count) + restBytes)
-    bytes[at] = 0
-    at = writeVarint(bytes, at + 1, delta)
-    at = writeVarint(bytes, at, this.count)
+    let at = writeVarint(bytes, this.size, RECORD_START_BYTES + varintBytes(this.count) + restBytes)
+    bytes.fill(0, at, at + RECORD_START_BYTES)
+    at = writeVarint(bytes, at + RECORD_START_BYTES, this.count)
     bytes.set(source.subarray(rest, rest + restBytes), at)
     state[SIZE] = at + restBytes
     state[COUNT] += 1
@@ -318,8 +323,9 @@ export class RecordBatch {
     view.setInt8(16, MAGIC)
     view.setInt16(ATTRIBUTES_AT, attributes)
     view.setInt32(23, this.count - 1)
-    view.setBigInt64(27, BigInt(this.#memory.state[BASE_TIMESTAMP]))
-    view.setBigInt64(35, BigInt(this.#memory.state[MAX_TIMESTAMP]))
+    const timestamp = BigInt(this.#memory.state[TIMESTAMP])
+    view.setBigInt64(27, timestamp)
+    view.setBigInt64(35, timestamp)
     view.setBigInt64(43, -1n)
     view.setInt16(51, -1)
     view.setInt32(53, -1)

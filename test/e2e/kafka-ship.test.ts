@@ -211,6 +211,17 @@ suite('kafka: shipping to a real broker', { skip }, () => {
     assert.equal(run.counter('droppedRejected'), 20)
   })
 
+  test('kafka: where a topic refuses this node’s time, pairs are shipped without it', async () => {
+    // Earlier than the broker's clock, as every batch waits for `ship.linger`.
+    await broker.createTopic('other-clock', ['message.timestamp.before.max.ms=1'])
+    const run = shipTo(configFor(broker, 'other-clock'))
+    for (let number = 0; number < 100; number += 1) await run.put(number, { connection: number % 5 })
+    await run.finish()
+    assert.deepEqual([run.counter('shipped'), run.dropped], [100, 0])
+    assertOrderPerKey(readTopic(broker, 'other-clock'), 100)
+    assert.equal(run.logs.filter((line) => line.includes('refuses this node’s time')).length, 1, run.logs.join())
+  })
+
   for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
     test(`kafka: ships over TLS and SASL ${mechanism} and reauthenticates meanwhile`, async () => {
       const passwordFile = join(broker.folder, 'password')

@@ -50,17 +50,17 @@ function encode(all: readonly { value: Uint8Array; key: Uint8Array | null; times
   return batch
 }
 
-test('record batch: kafkajs decodes what was encoded', async () => {
+test('record batch: kafkajs decodes what was encoded, with the time of the first record', async () => {
   await fc.assert(
     fc.asyncProperty(records, async (all) => {
       const { records: read, lastOffsetDelta } = await decode(encode(all).seal())
       assert.equal(lastOffsetDelta, all.length - 1)
       assert.deepEqual(
         read.map(({ key, value, timestamp, offset }) => [key, value, timestamp, offset]),
-        all.map(({ key, value, timestampMs }, index) => [
+        all.map(({ key, value }, index) => [
           key === null ? null : Buffer.from(key),
           Buffer.from(value),
-          String(BASE_MS + timestampMs),
+          String(BASE_MS + all[0].timestampMs),
           String(index),
         ]),
       )
@@ -112,6 +112,19 @@ test('record batch: two halves contain the records of the whole, in order, with 
     }),
     { numRuns: 50 },
   )
+})
+
+test('record batch: records without a time have none, in both halves', async () => {
+  const record = { value: Uint8Array.of(1), key: null, timestampMs: 5 }
+  const older = encode([record, record, record])
+  assert.equal(older.hasTimestamp, true)
+  older.clearTimestamp()
+  const newer = older.split()
+  for (const batch of [older, newer]) {
+    assert.equal(batch.hasTimestamp, false)
+    const { records: read, maxTimestamp } = await decode(batch.seal())
+    assert.deepEqual(new Set([maxTimestamp, ...read.map(({ timestamp }) => timestamp)]), new Set(['-1']))
+  }
 })
 
 test('record batch: is reusable after `clear`', async () => {

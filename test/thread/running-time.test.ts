@@ -22,10 +22,10 @@ test('afterRunning: a process that was stopped for longer than the limit gets mo
 }, async () => {
   const child = killAtExit(spawn(process.execPath, ['--input-type=module', '-e', PROGRAM]))
   let output = ''
-  child.stdout!.on('data', (chunk: Buffer) => {
+  child.stdout.on('data', (chunk: Buffer) => {
     output += chunk
   })
-  await once(child.stdout!, 'data')
+  await once(child.stdout, 'data')
   child.kill('SIGSTOP')
   await sleep(STOPPED_MS)
   child.kill('SIGCONT')

@@ -9,7 +9,7 @@
  */
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
-import { failureOfCode, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
+import { failureOfCode, INVALID_TIMESTAMP, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import { errorOfCode } from '../../kafka/kafkajs-internals.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
@@ -254,8 +254,17 @@ export class KafkaSink implements Sink {
       return
     }
     const failure = failureOfCode(code)
-    if (failure === 'invalidRecord' || failure === 'tooLarge') this.#isolateRefused(partition, batch, failure, code)
+    if (code === INVALID_TIMESTAMP && batch.hasTimestamp) this.#sendWithoutTime(partition, batch)
+    else if (failure === 'invalidRecord' || failure === 'tooLarge')
+      this.#isolateRefused(partition, batch, failure, code)
     else this.#refused(partition, failure, code)
+  }
+
+  /** The topic permits no such time, because this node's clock is wrong, or the broker's. */
+  #sendWithoutTime(partition: Partition, batch: RecordBatch): void {
+    batch.clearTimestamp()
+    this.#batcher.putBack(partition)
+    this.#log.warn('Kafka refuses this node’s time: records are sent without one; compare its clock with the brokers’')
   }
 
   /** The broker will never accept a record of this batch: halves the batch until that record is alone, and drops it. */
