@@ -174,8 +174,9 @@ async function capture(
   const settings = [`assemble.workers=${options.workers}`, ...options.set]
   const priority = options.agentPriority ? ['--agent-priority'] : []
   const program = [script('sampled-capture'), ...priority, file, ...settings]
-  const run = await LiveRun.startProgram(veth, program, options.startMs)
+  const run = await LiveRun.startProgram(veth, program, 0)
   const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
+  await sleep(options.startMs)
   const sent = await veth.replay(replay)
   const endMs = Date.now()
   const { rssMiB } = run

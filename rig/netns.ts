@@ -86,9 +86,14 @@ export class Namespace {
     return run('ip', 'netns', 'exec', this.name, program, ...args)
   }
 
-  /** Starts a program in the namespace. The caller kills it; it is killed at the exit of this process at the latest. */
+  /**
+   * Starts a program in the namespace, where it sees its control groups, as in a container. The caller kills it; it is killed at the exit
+   * of this process at the latest.
+   */
   spawn(program: string, ...args: string[]): ChildProcess {
-    return killAtExit(spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }))
+    return killAtExit(
+      spawn('nsenter', [`--net=${NAMES}/${this.name}`, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }),
+    )
   }
 
   delete(): void {

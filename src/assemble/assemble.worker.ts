@@ -1,7 +1,9 @@
 /** Thread entry of an assembler slot: one long Piscina task that ends when its frame rings are closed and empty. */
 import { parentPort } from 'node:worker_threads'
 import { Doorbell } from '../ring/doorbell.ts'
+import { Control } from '../thread/control.ts'
 import { AssembleLoop } from './assemble-loop.ts'
+import { QuotaPace } from './quota-pace.ts'
 import type { AssembleTask, FromAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
@@ -14,15 +16,27 @@ const post = (message: FromAssembler): void => parentPort?.postMessage(message)
 /** Runs until the rings are closed and empty, or until COMMAND_STOP. A failure makes the supervisor restart the slot. */
 export async function assemble(task: AssembleTask): Promise<void> {
   const bell = new Doorbell(task.ownBell)
+  const control = new Control(task.control)
+  const pace = new QuotaPace()
   const loop = await AssembleLoop.open(task, post, bell)
   let busy = false
   for (let pass = loop.pass(); pass !== 'ended'; pass = loop.pass()) {
-    if (pass === 'worked') busy = true
-    else {
+    if (pass === 'worked') {
+      busy = true
+      const quota = control.cpuQuota
+      const pauseMs = quota === 0 ? 0 : pace.next(performance.now(), processCpuMs(), quota)
+      if (pauseMs > 0) bell.nap(pauseMs)
+    } else {
       if (busy) bell.nap(NAP_MS)
       else bell.wait(IDLE_MS, loop.ready)
       busy = false
     }
   }
   loop.end()
+}
+
+/** CPU time of all threads. */
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }

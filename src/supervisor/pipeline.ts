@@ -201,11 +201,12 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  #startShedding({ captures }: RunWorkers, { Shedding }: RunParts): void {
+  #startShedding({ captures, assemblerControls }: RunWorkers, { Shedding, cpuQuota }: RunParts): void {
     const { config, log } = this.#options
     const controls = captures.map(({ worker }) => worker.control)
     const keptFrames = (): number => this.#ledger.framesQueued
-    this.#shedding = new Shedding({ cores: config.limits.cpu, controls, keptFrames, log })
+    const { cpu: cores } = config.limits
+    this.#shedding = new Shedding({ cores, controls, assemblers: assemblerControls, quota: cpuQuota, keptFrames, log })
     this.#shedding.start()
   }
 
@@ -240,7 +241,7 @@ class Pipeline implements TargetPipeline {
       log: this.#options.log,
     })
     await this.#targets.begin(targets, opened)
-    returnStartMemory(releaseStartMemory, () => (this.#shedding?.observe().overload ?? 1) < 1)
+    returnStartMemory(releaseStartMemory, () => this.#shedding?.hasShedLately === true)
   }
 
   #postToAssemblers(message: ToAssembler): void {

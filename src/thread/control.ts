@@ -2,7 +2,7 @@
  * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
  * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command, `shedForCpu` and `isTuned`; the worker alone writes heartbeat, CPU time,
+ * Threads: the main thread writes the command, `shedForCpu`, `cpuQuota` and `isTuned`; the worker alone writes heartbeat, CPU time,
  * `shedForOverload` and whether it is blocked. Any thread may read.
  */
 
@@ -23,6 +23,9 @@ const CPU = 4
 const SHED_FOR_OVERLOAD = 6
 const BLOCKED = 7
 const TUNED = 8
+const CPU_QUOTA = 9
+/** What CPU_QUOTA counts in. */
+const QUOTAS_PER_CPU = 1000
 const BLOCK_BYTES = 64
 
 export class Control {
@@ -123,6 +126,16 @@ export class Control {
   /** Main thread only. */
   set shedForCpu(value: number) {
     Atomics.store(this.#words, SHED_FOR_CPU, value)
+  }
+
+  /** CPUs that the quota of a control group allows the process; 0: there is none. */
+  get cpuQuota(): number {
+    return Atomics.load(this.#words, CPU_QUOTA) / QUOTAS_PER_CPU
+  }
+
+  /** Main thread only. */
+  set cpuQuota(cpus: number) {
+    Atomics.store(this.#words, CPU_QUOTA, Math.round(cpus * QUOTAS_PER_CPU))
   }
 
   /** How many of them a capture worker sheds because it cannot keep up. */

@@ -14,3 +14,10 @@ test('Control: each side reads what the other one writes', () => {
   worker.beat()
   assert.equal(main.heartbeat, 2)
 })
+
+test('Control: passes the CPU quota in thousandths of a CPU', () => {
+  const control = new Control(Control.allocate())
+  assert.equal(control.cpuQuota, 0)
+  control.cpuQuota = 0.2
+  assert.equal(control.cpuQuota, 0.2)
+})

@@ -33,6 +33,8 @@ export interface GeneratedSegment {
   /** Segments with different numbers, up to 255, are of different connections. */
   readonly connection: number
   readonly payloadBytes: number
+  /** Of the TCP header (tcp-header.ts). Default: none. */
+  readonly flags?: number
 }
 
 /** Bytes from a packet with a frame of that length to the next one. */
@@ -65,6 +67,18 @@ export function readyBlock(blockBytes: number, linkType: number, segments: reado
   return memory
 }
 
+/** @param memory of `readyBlock` @returns the offset of each frame's first byte */
+export function frameStarts(memory: ArrayBuffer): number[] {
+  const view = new DataView(memory)
+  const starts: number[] = []
+  let at = BLOCK_HEADER_BYTES
+  while (starts.length < view.getUint32(BLOCK_PACKETS, true)) {
+    starts.push(at + PACKET_HEADER_BYTES)
+    at += view.getUint32(at + PACKET_NEXT, true)
+  }
+  return starts
+}
+
 /** @param memory of `readyBlock` @returns delivers all frames of the block, at each call */
 export function repeatedReader(memory: ArrayBuffer, linkType: number): (sink: FrameSink) => void {
   const progress = new Int32Array(RING_PROGRESS_WORDS)
@@ -79,7 +93,7 @@ export function repeatedReader(memory: ArrayBuffer, linkType: number): (sink: Fr
 
 /** Writes an IPv4 TCP segment. @returns the frame's length */
 function writeFrame(view: DataView, start: number, linkType: number, segment: GeneratedSegment): number {
-  const { connection, payloadBytes } = segment
+  const { connection, payloadBytes, flags = 0 } = segment
   const ip = linkType === LINKTYPE_ETHERNET ? start + ETHERNET_BYTES : start
   if (linkType === LINKTYPE_ETHERNET) view.setUint16(start + 12, 0x0800)
   view.setUint8(ip, 0x45)
@@ -90,5 +104,6 @@ function writeFrame(view: DataView, start: number, linkType: number, segment: Ge
   view.setUint16(ip + 20, 40_000 + connection)
   view.setUint16(ip + 22, 8080)
   view.setUint8(ip + 32, 0x50)
+  view.setUint8(ip + 33, flags)
   return ip - start + HEADERS_BYTES + payloadBytes
 }

@@ -4,13 +4,15 @@
  */
 
 import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import { FLAG_FIN, FLAG_SYN } from '../../net/tcp-header.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../ring/byte-ring.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
+import { connectionCheck, OpaqueMarks } from '../../ring/opaque-marks.ts'
 import { Control } from '../../thread/control.ts'
-import type { FrameSink } from '../frame-sink.ts'
+import { flowHash } from '../intake/flow-hash.ts'
 import { Intake } from '../intake/intake.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
-import { readyBlock, repeatedReader } from './ring-block.ts'
+import { frameStarts, readyBlock, repeatedReader } from './ring-block.ts'
 
 /** The warm-up ends after this many frames: V8 has optimised nearly everything by then. */
 const MOST_FRAMES = 60_000
@@ -18,6 +20,12 @@ const BLOCK_BYTES = 64 * 1024
 const FRAMES_IN_BLOCK = 48
 const RING_BYTES = 256 * 1024
 const LARGEST_PAYLOAD = 1100
+/** One frame in so many begins a connection, ends one, or belongs to one that is marked as opaque. */
+const EVERY = 8
+const [BEGINS, ENDS, OPAQUE] = [0, 1, 2]
+/** Ethernet's header and IPv4's, without options. */
+const IP_AT = 14
+const TCP_AT = IP_AT + 20
 /** Interval of checking whether V8's flags are set; they are set once all threads have started. */
 const UNTUNED_MS = 10
 
@@ -28,7 +36,7 @@ export class CaptureWarmUp {
   readonly #control: Control
   readonly #intake: Intake
   readonly #consumers: readonly RingConsumer[]
-  readonly #readers = [LINKTYPE_ETHERNET, LINKTYPE_RAW].map(readerOfBlock)
+  readonly #readers = [LINKTYPE_ETHERNET, LINKTYPE_RAW].map((linkType) => repeatedReader(blockOf(linkType), linkType))
 
   /**
    * @param ringCount the number of rings of the real intake
@@ -40,6 +48,9 @@ export class CaptureWarmUp {
     this.#control = control
     const shared = Array.from({ length: ringCount }, () => allocateRing(RING_BYTES))
     const bell = new Doorbell(Doorbell.allocate())
+    // As of live capture: without marks, V8 would leave out the code that looks for them, and optimize everything again.
+    const marks = shared.map(() => new OpaqueMarks(OpaqueMarks.allocate()))
+    markSome(marks)
     this.#consumers = shared.map((ring) => new RingConsumer(ring, null))
     this.#intake = new Intake({
       rings: shared.map((ring) => new RingProducer(ring, bell)),
@@ -47,6 +58,7 @@ export class CaptureWarmUp {
       whenFull: 'drop',
       bell,
       control: new Control(Control.allocate()),
+      marks,
     })
   }
 
@@ -76,11 +88,23 @@ export class CaptureWarmUp {
   }
 }
 
-/** Creates a reader of one block with segments of all lengths. */
-function readerOfBlock(linkType: number): (sink: FrameSink) => void {
+/** A block with segments of all lengths. */
+function blockOf(linkType: number): ArrayBuffer {
   const segments = Array.from({ length: FRAMES_IN_BLOCK }, (_, i) => ({
     connection: i,
     payloadBytes: (i * 131) % LARGEST_PAYLOAD,
+    flags: i % EVERY === BEGINS ? FLAG_SYN : i % EVERY === ENDS ? FLAG_FIN : 0,
   }))
-  return repeatedReader(readyBlock(BLOCK_BYTES, linkType, segments), linkType)
+  return readyBlock(BLOCK_BYTES, linkType, segments)
+}
+
+/** Marks connections of the blocks, which have the same ones, in every table: a frame is looked up in that of its ring. */
+function markSome(tables: readonly OpaqueMarks[]): void {
+  const memory = blockOf(LINKTYPE_ETHERNET)
+  const starts = frameStarts(memory).filter((_, i) => i % EVERY === OPAQUE)
+  for (const start of starts) {
+    const frame = new DataView(memory, start)
+    const hash = flowHash(frame, 4, IP_AT, TCP_AT, 0)
+    for (const marks of tables) marks.mark(hash, connectionCheck(frame, IP_AT, TCP_AT, 0, 0), marks.generation(hash))
+  }
 }

@@ -18,6 +18,7 @@
  * So a moment at which little waits does not show that more can be kept: the highest level of recent time decides on a
  * rise. For the same reason an overload that has just ended is likely to return: for RETURNING_MS the threshold falls
  * before the buffers overflow, but not before they are nearly full, because a burst after a pause is no overload.
+ * With a quota this holds from the start on, because nothing is shed while the process stands still.
  *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while
@@ -97,6 +98,8 @@ export interface LoadPeriod {
   readonly isSourceOnly: boolean
   /** Whether the output cannot accept the pairs of what is kept. */
   readonly outputFull: boolean
+  /** Whether the process has a CPU quota. */
+  readonly hasQuota: boolean
 }
 
 /** How long the buffers may overflow before the first connections are shed. */
@@ -123,11 +126,11 @@ export class FlowShedder {
 
   endPeriod(period: LoadPeriod): void {
     this.#measure(period)
-    const { fill, capacity, isSourceOnly, outputFull } = period
+    const { fill, capacity, outputFull } = period
     const room = this.#threshold === KEEP_ALL ? capacity : Math.min(capacity, this.#longestQueue(capacity))
     const level = (fill * capacity) / room
     this.#highest = Math.max(level, this.#highest * Math.exp(-period.ms / LEVEL_MEMORY_MS))
-    if (this.#overflows(level, room, isSourceOnly)) this.#fall(level, room)
+    if (this.#overflows(level, room, period)) this.#fall(level, room)
     else if (outputFull) {
       if (this.#sinceChangeMs >= OUTPUT_FALL_AFTER_MS) this.#change(OUTPUT_FALL)
     } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS && level < HIGH)
@@ -158,8 +161,8 @@ export class FlowShedder {
     return Math.max(capacity / 64, this.#served * LONGEST_WAIT_MS)
   }
 
-  #overflows(level: number, room: number, isSourceOnly: boolean): boolean {
-    if (!this.#isOverloaded) return this.#overflowingMs >= longestOverflow(isSourceOnly)
+  #overflows(level: number, room: number, { isSourceOnly, hasQuota }: LoadPeriod): boolean {
+    if (!this.#isOverloaded && !hasQuota) return this.#overflowingMs >= longestOverflow(isSourceOnly)
     if (this.#growingMs < GROWING_MS || this.#sinceChangeMs < FALL_AFTER_MS || level < HIGH) return false
     return level >= CRITICAL || (1 - level) * room < this.#growth * REACTION_MS
   }

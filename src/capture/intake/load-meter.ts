@@ -111,6 +111,7 @@ export class LoadMeter {
       lost: this.#lost * this.#frameBytes,
       ...buffers,
       // Shed early: pairs that the output cannot accept would be dropped one by one, after they have been assembled.
+      hasQuota: this.#control.cpuQuota > 0,
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
     this.#control.shedForOverload = KEEP_ALL - this.#shedder.threshold

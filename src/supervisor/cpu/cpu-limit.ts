@@ -1,34 +1,33 @@
 /**
- * CPUs that this process may use, including the limit of a container's quota, which `os.availableParallelism` ignores:
+ * CPUs that this process may use, including the quota of its control groups, which `os.availableParallelism` ignores:
  * cgroup v2's `cpu.max`, v1's `cpu.cfs_quota_us` (Documentation/admin-guide/cgroup-v2.rst, "CPU").
  */
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { groupFolders, type ReadText, readText } from '../../sys/control-groups.ts'
 
 /** @returns CPUs, possibly a fraction, at least 0.01 */
-export function cpuLimit(cgroupRoot = '/sys/fs/cgroup'): number {
-  const quota = unifiedQuota(cgroupRoot) ?? legacyQuota(cgroupRoot) ?? Number.POSITIVE_INFINITY
-  return Math.max(0.01, Math.min(quota, availableParallelism()))
+export function cpuLimit(read: ReadText = readText): number {
+  return cpuQuota(read) ?? availableParallelism()
 }
 
-function unifiedQuota(root: string): number | null {
-  const [quota, period] = read(`${root}/cpu.max`).split(/\s+/)
-  return quotient(quota, period)
+/** @returns CPUs as above, if a quota allows fewer than there are; null: none does */
+export function cpuQuota(read: ReadText = readText): number | null {
+  const { unified, legacy } = groupFolders('cpu', read)
+  const quotas = [
+    ...unified.map((folder) => quotient(...pairOf(read(`${folder}/cpu.max`)))),
+    ...legacy.map((folder) => quotient(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`))),
+  ]
+  const least = Math.min(...quotas)
+  return least < availableParallelism() ? Math.max(0.01, least) : null
 }
 
-function legacyQuota(root: string): number | null {
-  return quotient(read(`${root}/cpu/cpu.cfs_quota_us`), read(`${root}/cpu/cpu.cfs_period_us`))
+function pairOf(text: string | null): [string, string] {
+  const [quota = '', period = ''] = (text ?? '').split(/\s+/)
+  return [quota, period]
 }
 
-function quotient(quota: string | undefined, period: string | undefined): number | null {
+/** Infinity where there is no quota. */
+function quotient(quota: string | null, period: string | null): number {
   const cpus = Number.parseInt(quota ?? '', 10) / Number.parseInt(period ?? '', 10)
-  return cpus > 0 ? cpus : null
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return ''
-  }
+  return cpus > 0 ? cpus : Number.POSITIVE_INFINITY
 }

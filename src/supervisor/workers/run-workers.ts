@@ -97,6 +97,11 @@ export class RunWorkers {
     await this.#assemblers?.ready()
   }
 
+  /** Control words of the assemblers. */
+  get assemblerControls(): readonly Control[] {
+    return this.#assemblerControls.map((shared) => new Control(shared))
+  }
+
   /** Whether an assembler or the shipper was replaced. */
   get haveCrashed(): boolean {
     return this.shipper.worker.restarts > 0 || (this.#assemblers?.restarts ?? 0) > 0

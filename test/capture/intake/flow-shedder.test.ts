@@ -13,6 +13,7 @@ const CALM: LoadPeriod = {
   capacity: 10_000,
   isSourceOnly: false,
   outputFull: false,
+  hasQuota: false,
 }
 /** Eight consecutive ones are an overload. */
 const OVERFLOWING: LoadPeriod = { ...CALM, ms: 10, lost: 2000, fill: 1 }
@@ -160,7 +161,17 @@ class Model {
     if (ms < (fill < URGENT_SHARE ? PERIOD_MS : HASTE_MS)) return
     const grown = this.#waiting - waiting
     const isSourceOnly = this.#program.quota !== undefined
-    this.shedder.endPeriod({ ms, served, grown, lost, fill, capacity, isSourceOnly, outputFull: false })
+    this.shedder.endPeriod({
+      ms,
+      served,
+      grown,
+      lost,
+      fill,
+      capacity,
+      isSourceOnly,
+      outputFull: false,
+      hasQuota: false,
+    })
     this.#period = { start: this.#now, served: 0, lost: 0, waiting: this.#waiting }
   }
 }
@@ -220,6 +231,18 @@ test('flow shedder: once it sheds, sheds more before the buffers overflow', () =
   const before = kept(shedder)
   for (let look = 0; look < 8; look++) shedder.endPeriod({ ...OVERFLOWING, lost: 0, grown: 2000, fill: 0.8 })
   assert.ok(kept(shedder) < before)
+})
+
+test('flow shedder: with a quota, sheds before the buffers overflow from the start on, and without one only once they have', () => {
+  const [free, limited] = [false, true].map((hasQuota) => {
+    const shedder = new FlowShedder()
+    const filling = { ...CALM, ms: 10, grown: 2000, hasQuota }
+    for (const fill of [0.2, 0.4, 0.6, 0.8, 0.9]) shedder.endPeriod({ ...filling, fill })
+    for (let look = 0; look < 8; look++) shedder.endPeriod({ ...filling, fill: 1 })
+    return kept(shedder)
+  })
+  assert.equal(free, KEEP_ALL)
+  assert.ok(limited < KEEP_ALL / 2, String(limited))
 })
 
 test('flow shedder: always keeps some connections', () => {

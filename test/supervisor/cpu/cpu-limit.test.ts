@@ -1,57 +1,64 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, describe, test } from 'node:test'
-import { cpuLimit } from '../../../src/supervisor/cpu/cpu-limit.ts'
+import { availableParallelism } from 'node:os'
+import { test } from 'node:test'
+import { cpuLimit, cpuQuota } from '../../../src/supervisor/cpu/cpu-limit.ts'
 
 const all = availableParallelism()
-const folders: string[] = []
+const ROOT = '/sys/fs/cgroup'
 
-/** A control group's folder with these files. */
-function cgroup(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'cgroup-'))
-  folders.push(folder)
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    writeFileSync(join(folder, name), text)
-  }
-  return folder
+/** A system whose control groups have these files. @param own the process's groups */
+const cgroup = (files: Record<string, string>, own = '0::/') => {
+  const entries = new Map(Object.entries(files).map(([path, text]) => [`${ROOT}/${path}`, text]))
+  entries.set('/proc/self/cgroup', own)
+  return (path: string) => entries.get(path) ?? null
 }
 
-const legacy = (quota: string, period: string): string =>
+const legacy = (quota: string, period: string) =>
   cgroup({ 'cpu/cpu.cfs_quota_us': quota, 'cpu/cpu.cfs_period_us': period })
 
-describe('cpu limit', () => {
-  after(() => {
-    for (const folder of folders) rmSync(folder, { recursive: true })
-  })
+test('cpu limit: in version 2, quota over period', () => {
+  assert.equal(cpuLimit(cgroup({ 'cpu.max': '50000 100000' })), 0.5)
+  assert.equal(cpuLimit(cgroup({ 'cpu.max': '10000 100000' })), 0.1)
+  assert.equal(cpuLimit(cgroup({ 'cpu.max': '100000 200000' })), 0.5)
+})
 
-  test('version 2: quota over period', () => {
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': '50000 100000\n' })), 0.5)
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': '10000 100000\n' })), 0.1)
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': '100000 200000' })), 0.5)
-  })
+test('cpu limit: in version 1, quota over period', () => {
+  assert.equal(cpuLimit(legacy('25000', '100000')), 0.25)
+})
 
-  test('version 1: quota over period', () => {
-    assert.equal(cpuLimit(legacy('25000\n', '100000\n')), 0.25)
-  })
+test('cpu limit: without a quota, all CPUs', () => {
+  for (const read of [cgroup({ 'cpu.max': 'max 100000' }), legacy('-1', '100000'), cgroup({}), () => null]) {
+    assert.equal(cpuLimit(read), all)
+    assert.equal(cpuQuota(read), null)
+  }
+})
 
-  test('no limit: all CPUs', () => {
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': 'max 100000\n' })), all)
-    assert.equal(cpuLimit(legacy('-1\n', '100000\n')), all)
-    assert.equal(cpuLimit(cgroup({})), all)
-    assert.equal(cpuLimit('/nowhere'), all)
-  })
+test('cpu limit: never more CPUs than exist, never zero', () => {
+  assert.equal(cpuLimit(cgroup({ 'cpu.max': '99900000 100000' })), all)
+  assert.equal(cpuQuota(cgroup({ 'cpu.max': `${all * 100_000} 100000` })), null)
+  assert.equal(cpuLimit(cgroup({ 'cpu.max': '1 100000' })), 0.01)
+})
 
-  test('never more CPUs than exist, never zero', () => {
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': '99900000 100000\n' })), all)
-    assert.equal(cpuLimit(cgroup({ 'cpu.max': '1 100000\n' })), 0.01)
-  })
+test('cpu limit: with unreadable numbers, all CPUs', () => {
+  for (const text of ['', 'x y', '0 100000', '-5 100000', '100000', '100000 0']) {
+    assert.equal(cpuLimit(cgroup({ 'cpu.max': text })), all, JSON.stringify(text))
+  }
+})
 
-  test('unreadable numbers: all CPUs', () => {
-    for (const text of ['', 'x y', '0 100000', '-5 100000', '100000', '100000 0']) {
-      assert.equal(cpuLimit(cgroup({ 'cpu.max': text })), all, JSON.stringify(text))
-    }
-  })
+test('cpu limit: the lowest quota of the process’s group and those above it', () => {
+  const service = '0::/system.slice/a.service'
+  const units = { 'system.slice/cpu.max': '40000 100000', 'system.slice/a.service/cpu.max': '30000 100000' }
+  assert.equal(cpuLimit(cgroup(units, service)), 0.3)
+  const slice = { 'system.slice/cpu.max': '10000 100000', 'system.slice/a.service/cpu.max': 'max 100000' }
+  assert.equal(cpuLimit(cgroup(slice, service)), 0.1)
+  const old = { 'cpu/x/cpu.cfs_quota_us': '25000', 'cpu/x/cpu.cfs_period_us': '100000' }
+  for (const line of ['4:cpu,cpuacct:/x', '1:cpu:/x', '4:cpuacct,cpu:/x']) {
+    assert.equal(cpuLimit(cgroup(old, `5:memory:/y\n${line}\n0::/z`)), 0.25, line)
+  }
+})
+
+test('cpu limit: the quota of the mounted group where the process’s own lies outside of it, as in a container', () => {
+  for (const path of ['/kubepods/pod1/abc', '/../other']) {
+    assert.equal(cpuLimit(cgroup({ 'cpu.max': '50000 100000' }, `0::${path}`)), 0.5, path)
+  }
 })
