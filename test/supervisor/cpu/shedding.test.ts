@@ -18,7 +18,13 @@ function start(cores: number) {
     frames += 1000
     return frames
   }
-  return { controls, assemblers, quotas, records, shedding: new Shedding({ cores, controls, assemblers, quota, keptFrames, log }) }
+  return {
+    controls,
+    assemblers,
+    quotas,
+    records,
+    shedding: new Shedding({ cores, controls, assemblers, quota, keptFrames, log }),
+  }
 }
 
 test('shedding: overload is logged once when it begins and once when it has been over for 10 s', () => {
