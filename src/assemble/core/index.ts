@@ -13,10 +13,12 @@ import { CONNECTION_BYTES, DOUBTS_BYTES, EXCHANGE_BYTES, MESSAGE_BYTES, PROGRESS
 import { forgetContentType } from './http1/head'
 import { readRules } from './http1/rules'
 import { INTERFACE_BYTES } from './interfaces'
+import { AHEAD_BYTES } from './look-ahead'
 import { PAGE_RECORD_BYTES } from './memory/cells'
 import { LISTS_BYTES } from './memory/list'
 import { Slab } from './memory/slab'
 import {
+  SIZE_OF_AHEAD,
   SIZE_OF_CONNECTION,
   SIZE_OF_DOUBTS,
   SIZE_OF_ENDS,
@@ -74,6 +76,7 @@ if (INTERFACE_BYTES !== SIZE_OF_INTERFACE) ERROR('SIZE_OF_INTERFACE is not curre
 if (offsetof<Slab>() !== SIZE_OF_SLAB) ERROR('SIZE_OF_SLAB is not current')
 if (LISTS_BYTES !== SIZE_OF_LISTS) ERROR('SIZE_OF_LISTS is not current')
 if (<usize>ENDS_SLOTS * ENDS_SLOT_BYTES !== SIZE_OF_ENDS) ERROR('SIZE_OF_ENDS is not current')
+if (AHEAD_BYTES !== SIZE_OF_AHEAD) ERROR('SIZE_OF_AHEAD is not current')
 if (PAGE_RECORD_BYTES !== SIZE_OF_PAGE) ERROR('SIZE_OF_PAGE is not current')
 if (<usize>HASH_KEYS * sizeof<u64>() !== SIZE_OF_HASH_KEYS) ERROR('SIZE_OF_HASH_KEYS is not current')
 

@@ -3,9 +3,12 @@
  * misses the processor's caches for several records, one after the other, because one has the address of the next. Here the
  * misses of several frames overlap. What is read is not used: only `find` decides which flow a segment belongs to.
  *
- *     frame ─▶ bucket ─▶ flow ─▶ connection, and neighbours in the list that the flow leaves
- *     frame ─▶ bucket ─▶ flow ─▶ connection, …
- *     …        all at once, from left to right
+ *     frame ─▶ bucket ─▶ flow ─chain─▶ flow ─▶ connection, and neighbours in the list that the flow leaves
+ *     frame ─▶ bucket ─▶ flow ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ connection, …
+ *     …        all of a column at once, from left to right
+ *
+ * Each column is a loop of its own: short, so that the processor reaches the reads of many frames before the first one is answered, and
+ * without a branch that is hard to predict, because what it guessed wrong is read in vain.
  */
 
 import { INTERFACE_ID_AT, ipOf, isFrame, LENGTH_AT, PLACED, TAG_AT, tcpOf } from '../../wasm/ring-layout'
@@ -13,10 +16,12 @@ import { CONNECTION_BYTES } from './http1/connection'
 import { interfaceAt } from './interfaces'
 import { Region } from './memory/regions'
 import { FLOW_BYTES, Flow } from './tcp/flow'
-import { firstAlike, movesWhenTouched, openCount } from './tcp/flow-table'
+import { bucketOfSegment, movesWhenTouched, openCount, portsLookedUp } from './tcp/flow-table'
 
 /** Frames that are looked at together (bench/findings.md). */
-const FRAMES: usize = 16
+const FRAMES: usize = 32
+/** Flows of a bucket behind the first one that are looked at: hardly any bucket has more. */
+const CHAINED: i32 = 2
 /** Records of so many connections fit into the caches. */
 const FEW_FLOWS: u32 = 4096
 const CACHE_LINE: usize = 64
@@ -26,12 +31,23 @@ export function paysToLookAhead(): bool {
   return openCount() > FEW_FLOWS
 }
 
+/** Where the record of one frame's flow is, as far as known. */
+@unmanaged
+class Ahead {
+  /** Address of its bucket, then of a flow in that, or 0. */
+  at: usize
+  /** `Flow.ports` of the one that is looked for. Flows of one bucket hardly ever agree in them. */
+  ports: u32
+}
+/** Bytes of what is known of all of them. */
+export const AHEAD_BYTES: usize = FRAMES * offsetof<Ahead>()
+
 /** Reads ahead for the frames among the next whole records. @returns the address after those records */
 export function lookAhead(at: usize, end: usize): usize {
   const first = Region.ahead
   let last = first
   let next = at
-  while (next < end && last < first + FRAMES * 4) {
+  while (next < end && last < first + AHEAD_BYTES) {
     const size = load<i32>(next, LENGTH_AT)
     if (size < 0) {
       next = end
@@ -41,33 +57,56 @@ export function lookAhead(at: usize, end: usize): usize {
     if (isFrame(tag)) {
       const isPlaced = tag === PLACED
       const domain = interfaceAt(load<i32>(next, INTERFACE_ID_AT)).domain
-      store<usize>(last, firstAlike(ipOf(next, isPlaced), tcpOf(next, isPlaced), domain))
-      last += 4
+      const entry = changetype<Ahead>(last)
+      entry.at = bucketOfSegment(ipOf(next, isPlaced), tcpOf(next, isPlaced), domain)
+      entry.ports = portsLookedUp()
+      last += offsetof<Ahead>()
     }
     next += size
   }
-  readFlows(first, last)
+  readBuckets(first, last)
+  for (let i = 0; i < CHAINED; i++) readChains(first, last)
+  readRecords(first, last)
   return next
 }
 
-/** @param first, last addresses of flows, or 0 */
-function readFlows(first: usize, last: usize): void {
+/** From buckets to their first flows. */
+function readBuckets(first: usize, last: usize): void {
+  for (let i = first; i < last; i += offsetof<Ahead>()) {
+    const entry = changetype<Ahead>(i)
+    entry.at = load<usize>(entry.at)
+  }
+}
+
+/** From flows with other ports to the next ones of their buckets. `others` has no bit, or all: a condition would be a branch. */
+function readChains(first: usize, last: usize): void {
+  for (let i = first; i < last; i += offsetof<Ahead>()) {
+    const entry = changetype<Ahead>(i)
+    const at = entry.at
+    // Without a flow, what is at address 0 is read, and not used.
+    const flow = changetype<Flow>(at)
+    const others: usize = -(<i32>(at !== 0) & <i32>(flow.ports !== entry.ports))
+    entry.at = (at & ~others) | (changetype<usize>(flow.chain) & others)
+  }
+}
+
+/** The whole records of flows, and then what they refer to. */
+function readRecords(first: usize, last: usize): void {
   let read: usize = 0
-  for (let i = first; i < last; i += 4) {
-    const flow = load<usize>(i)
-    if (flow === 0) continue
+  for (let i = first; i < last; i += offsetof<Ahead>()) {
+    const flow = changetype<Ahead>(i).at
     for (let line: usize = 0; line < FLOW_BYTES; line += CACHE_LINE) read ^= load<usize>(flow + line)
     read ^= load<usize>(flow + FLOW_BYTES - 4)
   }
-  for (let i = first; i < last; i += 4) {
-    const flow = changetype<Flow | null>(load<usize>(i))
+  for (let i = first; i < last; i += offsetof<Ahead>()) {
+    const flow = changetype<Flow | null>(changetype<Ahead>(i).at)
     if (flow === null) continue
     const http = flow.http
     if (http !== 0) read ^= load<usize>(http) ^ load<usize>(http + CONNECTION_BYTES - 4)
     if (movesWhenTouched(flow)) read ^= linksOf(flow.older) ^ linksOf(flow.newer)
   }
   // So that the compiler leaves no read out.
-  store<usize>(first, read)
+  changetype<Ahead>(first).at = read
 }
 
 /** Reads the links of a neighbour. @param neighbour may be null */

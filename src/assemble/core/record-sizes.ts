@@ -17,3 +17,4 @@ export const SIZE_OF_LISTS = 88
 export const SIZE_OF_ENDS = 425_984
 export const SIZE_OF_PAGE = 16
 export const SIZE_OF_HASH_KEYS = 88
+export const SIZE_OF_AHEAD = 256

@@ -9,6 +9,7 @@ import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 import type { AssemblerOptions } from '../assembler-options.ts'
 import { RESULTS_AT, SCANNER_END, TEMPLATES_AT } from '../core/head/layout.ts'
 import {
+  SIZE_OF_AHEAD,
   SIZE_OF_CONNECTION,
   SIZE_OF_DOUBTS,
   SIZE_OF_ENDS,
@@ -46,7 +47,6 @@ const MESSAGES_OF_A_SEGMENT = 8
 const SLABS = 6
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
-const AHEAD_BYTES = 64
 const SLACK_BYTES = 64
 const ALIGNMENT = 64
 const WASM_PAGE_BYTES = 65_536
@@ -127,7 +127,7 @@ export class ProgramMemory {
       regions.add(options.messageBytes),
       regions.add(SIZE_OF_ENDS),
       regions.add(CONTENT_TYPE_BYTES),
-      regions.add(AHEAD_BYTES),
+      regions.add(SIZE_OF_AHEAD),
       ...poolWords(regions, options.poolBytes, SIZE_OF_PAGE),
       this.output,
       this.output + OUTPUT_BYTES + room,

@@ -119,10 +119,15 @@ export function takeSecrets(take: bool): void {
   Probe.hashIsSecret = take
 }
 
-/** The first flow of the bucket of the segment at `ip` and `tcp`, or 0: most often the one that `find` will return. */
-export function firstAlike(ip: usize, tcp: usize, domain: i32): usize {
+/** Address of the bucket of the segment at `ip` and `tcp`, which holds the address of the bucket's first flow, or 0. */
+export function bucketOfSegment(ip: usize, tcp: usize, domain: i32): usize {
   readKey(ip, tcp, domain)
-  return changetype<usize>(firstOfBucket())
+  return bucketAt(Probe.bucket)
+}
+
+/** `Flow.ports` of the segment looked up last. */
+export function portsLookedUp(): u32 {
+  return Probe.ports
 }
 
 /**
