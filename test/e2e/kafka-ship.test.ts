@@ -219,7 +219,10 @@ suite('kafka: shipping to a real broker', { skip }, () => {
     await run.finish()
     assert.deepEqual([run.counter('shipped'), run.dropped], [100, 0])
     assertOrderPerKey(readTopic(broker, 'other-clock'), 100)
-    assert.equal(run.logs.filter((line) => line.includes('refuses this node’s time')).length, 1, run.logs.join())
+    assert.ok(
+      run.logs.some((line) => line.includes('refuses this node’s time')),
+      run.logs.join(),
+    )
   })
 
   for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
