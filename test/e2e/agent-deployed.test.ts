@@ -20,7 +20,7 @@ import { reservePorts } from '../../rig/ports.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { finish, start } from '../cli/support.ts'
-import { agentEnvironment, agentSurroundings } from '../support/agent-container.ts'
+import { agentEnvironment, agentPid, agentSurroundings } from '../support/agent-container.ts'
 import { request, serveIn, uniquePath } from '../support/agent-rig.ts'
 import type { PodSpec } from '../support/chart.ts'
 import { createNode, createPod, requestToken, setPodStatus } from '../support/kube-apiserver-objects.ts'
@@ -174,7 +174,7 @@ suite('agent: deployed by the chart', { skip }, () => {
         .map((line) => (JSON.parse(line) as Pair).server.pod?.name),
       Array(PAIRS).fill('api-0'),
     )
-    child.kill('SIGTERM')
+    process.kill(agentPid(child.pid!), 'SIGTERM')
     const graceMs = Number(installed.spec['terminationGracePeriodSeconds']) * 1000
     const ended = await Promise.race([once(child, 'exit').then(([code]) => code as number), sleep(graceMs, 'killed')])
     assert.equal(ended, 0, log())

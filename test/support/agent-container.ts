@@ -3,7 +3,7 @@
  * privileges, and a read-only root file system; for an agent's pod, also its environment variables, configuration,
  * service account and the host's /proc.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Container } from './chart.ts'
 
@@ -42,8 +42,8 @@ export interface AgentContainerFiles {
 }
 
 /**
- * A command prefix that runs the agent as in its container. @param folder for the files, needed until the agent has
- * started
+ * A command prefix that runs the agent as in its container, in a PID namespace of its own; `agentPid` is the process to
+ * send signals to. @param folder for the files, needed until the agent has started
  */
 export function agentSurroundings(container: Container, folder: string, files: AgentContainerFiles): string[] {
   mkdirSync(folder, { recursive: true })
@@ -61,9 +61,15 @@ export function agentSurroundings(container: Container, folder: string, files: A
     `mount --bind /proc ${HOST_PROC}`,
     `mount -o remount,ro,bind ${HOST_PROC}`,
     'mount -o remount,ro /run',
+    'mount -t proc proc /proc',
   ]
-  return confined(addedCapabilities(container), prepare.join(' && '))
+  const [unshare = '', ...rest] = confined(addedCapabilities(container), prepare.join(' && '))
+  // The forked process is the namespace's first.
+  return [unshare, '--pid', '--fork', '--kill-child', ...rest]
 }
+
+/** @param pid of a process started under `agentSurroundings`, which waits for the agent and ends with its exit code */
+export const agentPid = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))
 
 /** The container's environment. @param fields what the downward API would fill in, by path */
 export function agentEnvironment(container: Container, fields: Record<string, string>): Record<string, string> {
