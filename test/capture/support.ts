@@ -71,8 +71,11 @@ export interface ReadResult {
  *
  * @param chunks lengths of the chunks it is read in, repeated as needed; default: one chunk
  */
-export function readCapture(file: Uint8Array, chunks: number[] = [file.length || 1]): ReadResult {
-  const sink = new RememberingSink()
+export function readCapture(
+  file: Uint8Array,
+  chunks: number[] = [file.length || 1],
+  sink = new RememberingSink(),
+): ReadResult {
   const damages: ReadResult['damages'] = []
   const interfaces: (string | null)[] = []
   const reader = new FileReader({

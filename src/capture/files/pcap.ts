@@ -14,6 +14,8 @@ const MAGIC_MODIFIED = 0xa1b2cd34
 const FILE_HEADER_BYTES = 24
 const RECORD_HEADER_BYTES = 16
 const MODIFIED_RECORD_HEADER_BYTES = 24
+/** Most records that are decoded one by one before it is asked again whether plain frames follow: asking costs as much as decoding. */
+const MOST_UNASKED = 64
 /** Readers of the format accept records of this length even if the file header claims less. */
 const USUAL_MAX_BYTES = 512 * 1024
 
@@ -33,6 +35,9 @@ export class PcapReader implements FormatReader {
   #lastSeconds = -1
   #lost = false
   #stopped = false
+  /** Records until it is asked again whether plain frames follow, and how many there were, plus one, since they last did. */
+  #unasked = 0
+  #askAfter = 1
 
   constructor(host: FormatHost) {
     this.#host = host
@@ -107,9 +112,10 @@ export class PcapReader implements FormatReader {
     const isUsual = little && !swapped && !mayBeSwapped && linkType === LINKTYPE_ETHERNET
     const records = { bytes, at, end, shape: this.#shape!, interfaceId }
     while (at + headerBytes <= end) {
-      if (isUsual) {
+      if (isUsual && --this.#unasked < 0) {
         records.at = at
         const next = sink.plainFrames(records)
+        this.#expectPlain(next !== at)
         if (next !== at) {
           this.#noteSeconds(view.getUint32(at, little), Math.floor(sink.stamp.micros / 1e6))
           at = next
@@ -143,6 +149,12 @@ export class PcapReader implements FormatReader {
     }
     window.begin = at
     return other
+  }
+
+  /** Notes an answer: where all frames are tagged, for example, it is always the same. */
+  #expectPlain(wasPlain: boolean): void {
+    this.#unasked = wasPlain ? 0 : this.#askAfter - 1
+    this.#askAfter = wasPlain ? 1 : Math.min(2 * this.#askAfter, MOST_UNASKED)
   }
 
   /** Notes the times of records that were passed on. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { PcapRecords } from '../../../src/capture/frame-sink.ts'
 import {
   concat,
   MAGIC_MICROS,
@@ -10,6 +11,7 @@ import {
   pcapFile,
   pcapHeader,
   pcapRecord,
+  RememberingSink,
   readCapture,
   START_SECONDS,
   tcpFrame,
@@ -200,4 +202,27 @@ test('PcapReader: mutated files never throw, and frames stay within the file', (
     }),
     { numRuns: 500 },
   )
+})
+
+test('PcapReader: asks seldom for plain frames where there are none, and finds them all once there are', () => {
+  const tagged = tcpFrame(1)
+  const plain = tcpFrame(2)
+  const asked: number[] = []
+  class Sink extends RememberingSink {
+    override plainFrames(records: PcapRecords): number {
+      const { bytes, at } = records
+      const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at + 8, true)
+      asked.push(length)
+      return length === plain.length ? at + 16 + length : at
+    }
+  }
+  const of = (bytes: Uint8Array, count: number) => Array.from({ length: count }, () => ({ bytes }))
+  const file = [...of(tagged, 1000), ...of(plain, 1000), ...of(tagged, 1), ...of(plain, 1000)]
+  const { frames } = readCapture(pcapFile(file, { linkType: 1 }), undefined, new Sink())
+  const count = (seen: readonly number[], length: number): number => seen.filter((each) => each === length).length
+  const decoded = frames.map(({ bytes }) => bytes.length)
+  assert.equal(count(decoded, tagged.length), 1001)
+  assert.ok(count(asked, tagged.length) < 30, `asked ${count(asked, tagged.length)} times of tagged frames`)
+  assert.equal(count(decoded, plain.length) + count(asked, plain.length), 2000)
+  assert.ok(count(decoded, plain.length) < 64, `${count(decoded, plain.length)} plain frames were decoded one by one`)
 })
