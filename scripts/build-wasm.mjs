@@ -12,8 +12,10 @@ const asc = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js')
 const wasmOpt = join(root, 'node_modules', 'binaryen', 'bin', 'wasm-opt')
 // Nothing imports `abort`: without assertions only a lack of memory would call it.
 const compiler = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--use', 'abort=']
+/** For a memory that the host provides: why it is shared stands in src/assemble/host/memory.ts. Of it, the most that there may be. */
+const shared = ['--sharedMemory', '--maximumMemory', '65536', '--enable', 'threads']
 const optimizer = ['-O4', '--always-inline-max-function-size=12', '--flexible-inline-max-function-size=70']
-const features = ['simd', 'bulk-memory', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int']
+const features = ['threads', 'simd', 'bulk-memory', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int']
 
 /** Entry, compiled file, and whether the host provides the memory. */
 const programs = [
@@ -31,7 +33,7 @@ const run = async (program, ...args) => {
 await Promise.all(
   programs.map(async ([entry, compiled, importsMemory]) => {
     mkdirSync(join(root, dirname(compiled)), { recursive: true })
-    await run(asc, entry, '--outFile', compiled, ...compiler, ...(importsMemory ? ['--importMemory'] : []))
+    await run(asc, entry, '--outFile', compiled, ...compiler, ...(importsMemory ? ['--importMemory', ...shared] : []))
     await run(wasmOpt, compiled, '-o', compiled, ...optimizer, ...features.map((feature) => `--enable-${feature}`))
   }),
 )

@@ -81,7 +81,7 @@ export class FramePlace {
    * @param end of the input
    * @param process makes the assembler read all records, if one runs
    */
-  constructor(memory: ArrayBuffer, { window, records, spare }: PlaceRegions, end: PlaceEnd, process: () => void) {
+  constructor(memory: ArrayBufferLike, { window, records, spare }: PlaceRegions, end: PlaceEnd, process: () => void) {
     this.bytes = new Uint8Array(memory)
     this.words = new Int32Array(memory)
     this.doubles = new Float64Array(memory)

@@ -37,7 +37,7 @@ export class PlaceRig {
     const end = new PlaceEnd(PlaceEnd.allocate(), bell)
     const regions = { window: WINDOW, records: RECORDS, spare: SPARE }
     const pages = Math.ceil(SPARE.end / 65_536)
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
     this.place = new FramePlace(memory.buffer, regions, end, () => this.#read())
     this.plain = new PlainFrames(PROGRAM, memory, this.place)
     this.intake = new Intake({

@@ -3,6 +3,7 @@
  * that the host provides: the constant parts of pairs, once, and the texts of interfaces and pods, anew whenever one changes.
  */
 
+import { randomFillSync } from 'node:crypto'
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { PLACED_RECORDS_BYTES, type PlaceRegions, type Span, WINDOW_BYTES } from '../../ring/frame-place.ts'
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
@@ -139,7 +140,7 @@ export class ProgramMemory {
     this.view = new DataView(this.memory.buffer)
     this.counts = new Float64Array(this.memory.buffer, counts, ASSEMBLE_COUNTERS.length)
     const [, keys = 0] = this.#words
-    crypto.getRandomValues(this.bytes.subarray(keys, keys + SIZE_OF_HASH_KEYS))
+    randomFillSync(this.bytes.subarray(keys, keys + SIZE_OF_HASH_KEYS))
   }
 
   /** Stores the constant parts and starts the program, which replaces one that has used this memory before. */
@@ -231,10 +232,13 @@ class Regions {
     return LARGEST_MEMORY_BYTES - this.#next
   }
 
-  /** The system provides pages when they are first written. */
+  /**
+   * The system provides pages when they are first written. Shared, although one thread uses it: V8 counts other memory as the heap's, and
+   * 200 MiB of it as a reason to collect garbage at the start.
+   */
   allocate(): WebAssembly.Memory {
     const pages = Math.ceil(this.#next / WASM_PAGE_BYTES)
-    return new WebAssembly.Memory({ initial: pages, maximum: pages })
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
   }
 }
 

@@ -4,8 +4,8 @@ declare namespace WebAssembly {
 
   class Memory {
     /** @param descriptor pages of 64 KiB */
-    constructor(descriptor: { initial: number; maximum: number })
-    readonly buffer: ArrayBuffer
+    constructor(descriptor: { initial: number; maximum: number; shared?: boolean })
+    readonly buffer: ArrayBufferLike
   }
 
   class Module {

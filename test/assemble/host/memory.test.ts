@@ -42,3 +42,10 @@ test('program memory: each interface has its own counters, and a number beyond t
   for (const id of [0, 1, 4095]) assert.ok(memory.interfaceCounts(id).every((count) => count === id + 1))
   assert.throws(() => memory.useInterface(4096), RangeError)
 })
+
+test('program memory: V8 does not count it as memory of the heap, which would make it collect garbage', () => {
+  const before = process.memoryUsage().external
+  const { memory } = assemblerMemory(assemblerOptions({ poolBytes: 128 * 2 ** 20 }))
+  assert.ok(memory.buffer.byteLength > 128 * 2 ** 20)
+  assert.ok(process.memoryUsage().external - before < 16 * 2 ** 20)
+})
