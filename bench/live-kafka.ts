@@ -1,7 +1,7 @@
 /**
  * What a pair costs from the wire into Kafka: `capture` of one end of a veth pair, with a real broker in the same namespace. Rounds
- * alternate with captures whose output is only counted, so their difference is the cost of shipping. There are two rates, because a
- * pair costs more where the CPUs are idle most of the time than where they are busy.
+ * alternate with captures whose output is only counted, so their difference is the cost of writing pairs and shipping them. There are two
+ * rates, because a pair costs more where the CPUs are idle most of the time than where they are busy.
  */
 import { KafkaBroker } from '../rig/kafka.ts'
 import { kafkaMissing } from './kafka-missing.ts'

@@ -95,6 +95,7 @@ export class Assembler {
       bounds.exchanges,
       bounds.messages,
       selector === null ? 0 : 1,
+      sink.onlyCounts === true ? 1 : 0,
     )
     this.#setRules(options.filter)
   }

@@ -97,7 +97,7 @@ export const MAX_FRAME_BYTES = 512 * 1024 + 512
  *     4: u32 hash of the connection, Kafka's partition key; in place of TAG
  *     16: i32 byte length of the pair   20: i32 byte offset of the pair from the record's start
  *     24: u32 hash of the server's address
- *     28: i32 arrival time, 0 in the ring; the shipper writes it in its own copy (ship/pair-queue.ts)
+ *     28: i32 arrival time, which the shipper writes in its own copy (ship/pair-queue.ts); 0 in the ring, and undefined without a pair
  *     32: the pair, MessagePack; left out where the output only counts pairs
  */
 export const CONNECTION_AT = 4

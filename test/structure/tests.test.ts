@@ -27,6 +27,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
 /** Tests that do not correspond to a single source file, and their subjects. */
 const SPANNING: Readonly<Record<string, string>> = {
   'assemble/allocation': 'the hot path allocates nothing',
+  'assemble/encode/measured': 'pairs that are counted, against the same pairs written',
   'assemble/floods': 'more connections, requests and held bytes than there is room for',
   'assemble/fuzz': 'hostile segments through a whole assembler',
   'assemble/http1/framing-doubt': 'messages whose end their own framing does not prove',

@@ -34,6 +34,8 @@ export interface HarnessOptions extends Partial<AssemblerOptions> {
   interfaces?: InterfaceInfo[]
   /** Receives each pair; default: it is unpacked and collected. */
   onPair?: (bytes: Uint8Array) => void
+  /** Whether pairs are only counted: there are their lengths then, and no pairs. Default: false. */
+  onlyCounts?: boolean
   /** Of the option `selection`. */
   selector?: PairSelector | null
   /** Whether payload that is not needed is left out, as in live capture. Default: true. */
@@ -63,6 +65,7 @@ const sizesOf = ({ messageBytes, pairBytes, poolBytes, stateBytes, flows }: Asse
 
 export class AssembleHarness {
   readonly pairs: Pair[] = []
+  readonly pairLengths: number[] = []
   /** Bytes that have passed the frame ring. */
   ringBytes = 0
   readonly #memory: ProgramMemory
@@ -81,6 +84,7 @@ export class AssembleHarness {
   constructor({
     interfaces = [HOST_INTERFACE],
     onPair,
+    onlyCounts = false,
     selector = null,
     marked = true,
     ...options
@@ -107,10 +111,13 @@ export class AssembleHarness {
     this.#options = all
     this.#source = new RingSource(this.#consumer, memory, this.#marks)
     const sink: PairSink = {
+      onlyCounts,
       emit: (start, end) => {
         for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
           const at = record + PAIR_FIELDS_BYTES
-          take(memory.bytes.subarray(at, at + memory.view.getInt32(record + PAIR_LENGTH_AT, true)))
+          const length = memory.view.getInt32(record + PAIR_LENGTH_AT, true)
+          if (onlyCounts) this.pairLengths.push(length)
+          else take(memory.bytes.subarray(at, at + length))
           this.#shipCounts[SHIP_COUNTERS.index.shipped]++
         }
         return end

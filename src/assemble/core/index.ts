@@ -90,6 +90,7 @@ export function setLimits(
   exchanges: u32,
   messages: u32,
   hasSelection: bool,
+  onlyCounts: bool,
 ): void {
   Settings.messageBytes = messageBytes
   Settings.pairBytes = pairBytes
@@ -99,6 +100,7 @@ export function setLimits(
   Settings.exchanges = exchanges
   Settings.messages = messages
   Settings.hasSelection = hasSelection
+  Settings.onlyCounts = onlyCounts
   openLifetime(idleMicros)
 }
 

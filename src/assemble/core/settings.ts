@@ -21,6 +21,8 @@ export class Settings {
   static minLatencyMicros: f64 = 0
   /** There is a selection (`--grep`, `--where`): the host judges each complete pair. */
   static hasSelection: bool = false
+  /** The output only counts pairs: a record has the pair's length in place of its bytes. */
+  static onlyCounts: bool = false
   /** Increases whenever the name of an end may have changed. */
   static namesVersion: i32 = 0
 }

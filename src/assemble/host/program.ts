@@ -17,6 +17,7 @@ export interface Program {
     exchanges: number,
     messages: number,
     selects: number,
+    onlyCounts: number,
   ): void
   setRules(
     everything: number,

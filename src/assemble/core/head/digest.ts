@@ -48,6 +48,17 @@ export function digest(start: usize, end: usize, seq: u32): void {
   store<i32>(RESULTS_AT + NON_ASCII, (seen & HIGH_BITS) !== 0 ? 1 : 0)
 }
 
+/** Records whether the head [start, end) has bytes over 127, as `digest` does. */
+export function noteNonAscii(start: usize, end: usize): void {
+  let seen = i8x16.splat(0)
+  let at = start
+  for (; at + 16 <= end; at += 16) seen = v128.or(seen, v128.load(at))
+  let high: i32 = i8x16.bitmask(seen)
+  // The last bytes, and some of what follows, of which the bits are masked.
+  if (at < end) high |= i8x16.bitmask(v128.load(at)) & ((1 << (<i32>(end - at))) - 1)
+  store<i32>(RESULTS_AT + NON_ASCII, high !== 0 ? 1 : 0)
+}
+
 /** The 64-bit finalizer of MurmurHash3: every input bit affects every output bit. */
 function finish(word: u64): u64 {
   let h = word ^ (word >> 33)

@@ -21,7 +21,7 @@ import {
   SECOND_START,
   STATUS,
 } from './layout'
-import { writeArrayHeader, writeAscii, writeFolded, writeText } from './messagepack'
+import { arrayHeaderBytes, stringBytes, writeArrayHeader, writeAscii, writeFolded, writeText } from './messagepack'
 
 /**
  * Encodes the message of the last scan up to its body's bytes; may overwrite 16 bytes beyond the end.
@@ -52,11 +52,68 @@ export function writeHead(to: usize, isResponse: bool, parts: usize): usize {
   return writePart(at, parts + PART_BODY)
 }
 
+/**
+ * How many bytes `writeHead` would write, found without doing so.
+ *
+ * @returns 0 where it cannot be found at once: a byte over 127, a line fold, a name of 32 bytes or more, a value not behind ": "
+ */
+export function plainHeadBytes(isResponse: bool, parts: usize): usize {
+  const isFolded = (load<i32>(RESULTS_AT + ANOMALIES) & ANOMALY_FOLDED) !== 0
+  if (load<i32>(RESULTS_AT + NON_ASCII) !== 0 || isFolded) return 0
+  const count = load<usize>(RESULTS_AT + FIELD_COUNT)
+  const fields = plainFieldBytes(count)
+  if (fields === 0 && count > 0) return 0
+  const second = load<usize>(RESULTS_AT + SECOND_END) - load<usize>(RESULTS_AT + SECOND_START)
+  let bytes =
+    fields +
+    arrayHeaderBytes(count) +
+    stringBytes(second) +
+    partBytes(parts + PART_VERSION) +
+    partBytes(parts + PART_BODY)
+  if (isResponse) bytes += partBytes(parts + PART_STATUS)
+  else {
+    bytes += partBytes(parts + PART_METHOD) + partBytes(parts + PART_TARGET)
+    bytes += stringBytes(load<usize>(RESULTS_AT + FIRST_END) - load<usize>(RESULTS_AT + FIRST_START))
+  }
+  return bytes
+}
+
+/**
+ * Bytes of the encoded fields; 0 where one is not of the common form (writeFields), but for a value of 256 to 65,535 bytes, whose
+ * header has one byte more.
+ */
+function plainFieldBytes(count: usize): usize {
+  // Lengths of name, of what separates it from the value, and of the value.
+  let sums = i32x4.splat(0)
+  let longest = i32x4.splat(0)
+  let shortest = i32x4(0, 2, 0, 0)
+  const end = <usize>FIELDS_AT + count * FIELD_BYTES
+  for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
+    const places = v128.load(field)
+    const lengths = i32x4.sub(i32x4.shuffle(places, places, 1, 2, 3, 3), places)
+    longest = i32x4.max_s(longest, lengths)
+    shortest = i32x4.min_s(shortest, lengths)
+    // A comparison that holds is -1.
+    sums = i32x4.sub(i32x4.add(sums, lengths), i32x4.gt_s(lengths, i32x4(0x7fffffff, 0x7fffffff, 255, 0x7fffffff)))
+  }
+  const isPlain =
+    i32x4.extract_lane(longest, 0) < 32 &&
+    i32x4.extract_lane(longest, 1) === 2 &&
+    i32x4.extract_lane(shortest, 1) === 2 &&
+    i32x4.extract_lane(longest, 2) < 65_536
+  if (!isPlain) return 0
+  return <usize>(i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 2)) + 4 * count
+}
+
 /** @returns the address after it */
 function writePart(to: usize, part: usize): usize {
-  const length = load<usize>(part, 4)
+  const length = partBytes(part)
   copyShort(to, load<usize>(part), length)
   return to + length
+}
+
+function partBytes(part: usize): usize {
+  return load<usize>(part, 4)
 }
 
 function writeWire(to: usize, start: usize, end: usize, nonAscii: bool): usize {

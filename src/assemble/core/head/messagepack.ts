@@ -24,6 +24,21 @@ export function writeArrayHeader(to: usize, length: usize): usize {
   return writeLongHeader(to, 0xdc, length)
 }
 
+/** What `writeStringHeader` and a string of `length` bytes take. */
+export function stringBytes(length: usize): usize {
+  if (length < 256) return length + (length < 32 ? 1 : 2)
+  return length + longHeaderBytes(length)
+}
+
+/** What `writeArrayHeader` takes. */
+export function arrayHeaderBytes(length: usize): usize {
+  return length < 16 ? 1 : longHeaderBytes(length)
+}
+
+function longHeaderBytes(length: usize): usize {
+  return length < 65_536 ? 3 : 5
+}
+
 /** Writes a 16-bit length with `type`, or a 32-bit length with the type that follows it. */
 function writeLongHeader(to: usize, type: u8, length: usize): usize {
   if (length < 65_536) {

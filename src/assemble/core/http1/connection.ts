@@ -273,6 +273,8 @@ export class Exchange {
   closes: bool
   /** The exchange is in the list of waiting exchanges. */
   waits: bool
+  /** Nothing reads the pair, so it is not written: its length alone is found. */
+  measured: bool
   flags: u8
   get responseBegun(): bool {
     return this.response !== null

@@ -10,6 +10,7 @@
  */
 import * as C from '../counters'
 import { count } from '../counts'
+import { needsNoBytes } from '../encode/pair'
 import { METHOD, METHOD_OTHER, RESULTS_AT, SECOND_END, SECOND_START } from '../head/layout'
 import { hostIncludes, hostJudgeHost, LEAVE_OUT } from '../host'
 import {
@@ -104,6 +105,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   exchange.method = <u8>load<i32>(RESULTS_AT + METHOD)
   exchange.contentTypeListed = Head.contentTypeListed
   exchange.rule = ruleOf(connection.flow)
+  exchange.measured = needsNoBytes(connection.flow)
   exchange.requestOpen = true
   progressOf(stream).exchange = exchange
   enqueue(connection, exchange)
@@ -115,7 +117,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   if (length === BODY_UNKNOWABLE) return unknowable(stream, end)
   announce(exchange, request, max(length, 0))
   if (isWanted(exchange)) {
-    identify(request, start, headEnd)
+    identify(exchange, request, start, headEnd)
     storeMessage(exchange, request, false)
   }
   if (length === BODY_CHUNKED) expectChunked(stream)
@@ -165,7 +167,7 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   stopDeadline(exchange)
   beginMessage(response, <i32>(headEnd - start))
   judgeResponse(connection, exchange, status)
-  if (isWanted(exchange)) identify(response, start, headEnd)
+  if (isWanted(exchange)) identify(exchange, response, start, headEnd)
   return bodyOfResponse(stream, exchange, bodyStart, end)
 }
 

@@ -53,8 +53,8 @@ export function emit(exchange: Exchange): void {
   }
   if (isFiltered(exchange)) return
   let at = beginPair(exchange)
-  at = storedMessage(at, request)
-  at = storedMessage(at, response)
+  at = storedMessage(at, request, exchange.measured)
+  at = storedMessage(at, response, exchange.measured)
   send(exchange, at)
 }
 
@@ -62,8 +62,8 @@ export function emit(exchange: Exchange): void {
 export function emitInPlace(exchange: Exchange, bodyStart: usize): void {
   if (isFiltered(exchange)) return
   let at = beginPair(exchange)
-  at = storedMessage(at, requestOf(exchange))
-  at = responseInPlace(at, responseOf(exchange), bodyStart)
+  at = storedMessage(at, requestOf(exchange), exchange.measured)
+  at = responseInPlace(at, responseOf(exchange), bodyStart, exchange.measured)
   send(exchange, at)
 }
 

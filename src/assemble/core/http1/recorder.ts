@@ -6,9 +6,9 @@
 import { Time } from '../clock'
 import * as C from '../counters'
 import { add } from '../counts'
-import { stageAt, writeMessageHead } from '../encode/pair'
+import { putMessageHead, stageAt } from '../encode/pair'
 import { Part } from '../encode/parts'
-import { digest } from '../head/digest'
+import { digest, noteNonAscii } from '../head/digest'
 import { ANOMALIES, DIGEST_1, DIGEST_2, FIELD_COUNT, NON_ASCII, RESULTS_AT } from '../head/layout'
 import { LARGEST_CELL_BYTES } from '../memory/cells'
 import { append, claim, filled } from '../memory/chain'
@@ -58,24 +58,28 @@ export function announce(exchange: Exchange, message: Message, bodyBytes: i64): 
   else if (exchange.rule === RULE_NONE && wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)
 }
 
-/** Digests the head [start, headEnd), which was scanned last and may be part of a kept pair: before it is encoded. */
-export function identify(message: Message, start: usize, headEnd: usize): void {
+/** Digests the head [start, headEnd), which was scanned last and may be part of a kept pair: before it is encoded or measured. */
+export function identify(exchange: Exchange, message: Message, start: usize, headEnd: usize): void {
+  if (exchange.measured) {
+    noteNonAscii(start, headEnd)
+    return
+  }
   digest(start, headEnd, message.startSeq)
   message.digest1 = load<u32>(RESULTS_AT + DIGEST_1)
   message.digest2 = load<u32>(RESULTS_AT + DIGEST_2)
 }
 
-/** Encodes and stores the head that was scanned and digested last, of an exchange that `isWanted`. */
+/** Encodes and stores the head that was scanned and digested last, of an exchange that `isWanted`; of a measured one its room is taken. */
 export function storeMessage(exchange: Exchange, message: Message, isResponse: bool): void {
   const bound = boundOf(message)
   let stored: bool
   if (bound <= LARGEST_CELL_BYTES) {
     const cell = claim(message, bound)
     stored = cell !== 0
-    if (stored) filled(message, writeMessageHead(cell, isResponse) - cell)
+    if (stored) filled(message, putMessageHead(cell, isResponse, exchange.measured) - cell)
   } else {
     const start = stageAt()
-    stored = append(message, start, writeMessageHead(start, isResponse) - start)
+    stored = append(message, start, putMessageHead(start, isResponse, exchange.measured) - start)
   }
   if (!stored) abandon(exchange, REASON_EVICTED)
 }
@@ -91,7 +95,7 @@ export function appendBody(stream: MessageStream, exchange: Exchange, at: usize,
   else if (!append(message, at, end - at)) abandon(exchange, REASON_EVICTED)
 }
 
-/** Upper bound of the bytes that `writeMessageHead` writes. */
+/** Upper bound of the bytes that `putMessageHead` writes. */
 function boundOf(message: Message): usize {
   const wide: usize = load<i32>(RESULTS_AT + NON_ASCII) !== 0 ? 2 : 1
   return wide * <usize>message.wireBytes + FIELD_OVERHEAD * load<usize>(RESULTS_AT + FIELD_COUNT) + Part.headOverhead
