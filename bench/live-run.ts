@@ -16,6 +16,9 @@ const WARM_UP_MS = 1000
 /** Less CPU than this in this time, and the program has nothing left to do. */
 const IDLE_LOOK_MS = 250
 const IDLE_MS = 30
+/** From the first frame until V8 has compiled what runs often (bench/findings.md). */
+const WARM_MS = 20_000
+const SAMPLE_MS = 250
 
 export class LiveRun {
   readonly #child: ChildProcess
@@ -77,6 +80,12 @@ export class LiveRun {
   }
 }
 
+/** CPU time of the program at a moment. Milliseconds. */
+interface CpuSample {
+  atMs: number
+  cpuMs: number
+}
+
 /** The result of one replay. */
 export interface LiveSample {
   offeredFrames: number
@@ -86,6 +95,8 @@ export interface LiveSample {
   pairs: number
   /** From the first frame until the program is idle again. */
   cpuMicrosPerPair: number
+  /** From WARM_MS after the first frame until the last one; null: it took no longer. */
+  warmCpuMicrosPerPair: number | null
   rssMiB: number
 }
 
@@ -106,7 +117,9 @@ export async function replayLive(
     const summary = join(folder, 'summary.json')
     const run = await LiveRun.start(veth, [...args, '--summary', summary], output)
     const cpuBefore = run.cpuMs
-    const sent = await veth.replay([...speed, '--preload-pcap', trace.path])
+    const samples: CpuSample[] = []
+    const sampling = setInterval(() => samples.push({ atMs: performance.now(), cpuMs: run.cpuMs }), SAMPLE_MS)
+    const sent = await veth.replay([...speed, '--preload-pcap', trace.path]).finally(() => clearInterval(sampling))
     await run.settle()
     const cpu = run.cpuMs - cpuBefore
     const { rssMiB } = run
@@ -122,9 +135,19 @@ export async function replayLive(
       ringDropped: frames.dropped.ring,
       pairs: pairs.shipped,
       cpuMicrosPerPair: (cpu * 1000) / pairs.shipped,
+      warmCpuMicrosPerPair: warmMicros(samples, sent.seconds, pairs.shipped / sent.seconds),
       rssMiB,
     }
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** @param samples until the last frame @param seconds from the first to the last one */
+function warmMicros(samples: readonly CpuSample[], seconds: number, pairsPerSecond: number): number | null {
+  const last = samples.at(-1)
+  if (last === undefined) return null
+  const warm = samples.find(({ atMs }) => atMs >= last.atMs - seconds * 1000 + WARM_MS)
+  if (warm === undefined || warm === last) return null
+  return ((last.cpuMs - warm.cpuMs) * 1e6) / ((last.atMs - warm.atMs) * pairsPerSecond)
 }
