@@ -117,7 +117,9 @@ export async function measureCosts(rounds: number): Promise<Section> {
     notes: [],
     data: { rows },
     ratios: Object.fromEntries(
-      rows.filter(({ unit }) => unit === '×').map(({ what, measured }) => [`costs: ${what}`, 1 / measured]),
+      rows
+        .filter(({ unit }) => unit === '×')
+        .map(({ what, measured }) => [`costs: ${what}`, Number((1 / measured).toPrecision(3))]),
     ),
   }
 }
