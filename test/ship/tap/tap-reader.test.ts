@@ -75,8 +75,11 @@ test('tap reader: model: sends pairs in order, within its bound, and counts exac
         assert.ok(socket.writableLength <= READER_BYTES, `${socket.writableLength} bytes wait`)
       }
       await socket.read(Number.POSITIVE_INFINITY)
-      reader.flush()
-      await socket.read(Number.POSITIVE_INFINITY)
+      // Twice: after a pair that leaves no room for it, the count of the omitted ones has to wait until the pair is read.
+      for (let flushes = 0; flushes < 2; flushes += 1) {
+        reader.flush()
+        await socket.read(Number.POSITIVE_INFINITY)
+      }
       // Together, pairs and gaps cover every number once and in order.
       let next = 0
       let notShown = 0
