@@ -275,6 +275,27 @@ const shapes = fc.array(fc.option(fc.constantFrom(...names), { freq: 2 }), { min
 const shaped = (chosen: readonly (string | null)[]): Exchange[] =>
   chosen.map((name, n) => (name === null ? right : (SHAPES[name] ?? right))(n))
 
+test('framing: an upload is doubtful if its client continues, although some of the refusal is captured behind that', () => {
+  const refusal = counted('x'.repeat(100)).replace('200 OK', '417 No')
+  const script = new TcpScript()
+    .handshake()
+    .client('POST /0 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n')
+  script
+    .server(refusal.slice(0, 60))
+    .server(refusal.slice(60))
+    .client(get(1))
+    .server(counted(json(1)))
+    .close()
+  const at = script.segments.findIndex(({ payload }) => Buffer.from(payload).toString() === refusal.slice(60))
+  const [late, ack, next, ...rest] = script.segments.slice(at) as [Segment, Segment, Segment, ...Segment[]]
+  const { pairs, ledger } = assemble([...script.segments.slice(0, at), ack, next, late, ...rest], SMALL)
+  assert.deepEqual(
+    targets(pairs).filter((target) => target === 0),
+    [],
+  )
+  assert.equal(count(ledger, 'requests.abandoned.doubtful'), 1)
+})
+
 test('framing: any mixture, segmented in any way, yields no wrong pair', () => {
   fc.assert(
     fc.property(shapes, fc.integer({ min: 1, max: 200 }), (chosen, segmentBytes) => {

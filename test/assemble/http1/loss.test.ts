@@ -302,3 +302,91 @@ test('loss: what a tunnel carries does not show that the client pipelines, where
   assert.deepEqual(wrongPairs(pairs), [])
   assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 101'])
 })
+
+/** Without the segments that contain one of these texts. */
+const without = (script: TcpScript, ...lost: readonly string[]): Segment[] =>
+  script.segments.filter(({ payload }) => !lost.some((text) => Buffer.from(payload).includes(text)))
+
+test('loss: any three lost segments of a client that sends requests while responses arrive yield no wrong pair', () => {
+  const script = new TcpScript({ stepMicros: 1000 }).handshake().client(request('/0'))
+  const first = chunked(['a'.repeat(100), 'b'.repeat(100)], ['X-Answer-To: /1'])
+  const second = numbered(2, 'x'.repeat(300))
+  script.server(numbered(0)).client(request('/1')).server(first.slice(0, 120)).client(request('/2'))
+  script.server(first.slice(120)).client(request('/3')).server(second.slice(0, 200)).client(request('/4'))
+  script.server(second.slice(200)).server(numbered(3)).server(numbered(4)).close()
+  const data = script.segments.filter(({ payload }) => payload.length > 0)
+  for (const a of data) {
+    for (const b of data.slice(data.indexOf(a))) {
+      for (const c of data.slice(data.indexOf(b))) {
+        const lost = [a, b, c]
+        const { pairs } = assemble(
+          script.segments.filter((segment) => !lost.includes(segment)),
+          SMALL,
+        )
+        assert.deepEqual(wrongPairs(pairs), [], `lost: ${lost.map((segment) => data.indexOf(segment)).join(', ')}`)
+      }
+    }
+  }
+})
+
+test('loss: bytes of a response right behind what a request acknowledges show that the client pipelines', () => {
+  const body = 'x'.repeat(100)
+  const head = 'HTTP/1.1 200 OK\r\nX-Answer-To: /0\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const script = new TcpScript().handshake().client(request('/0')).server(`${head}64\r\n${body}`)
+  script.server('\r\n1\r\nlost').client(request('/1')).server('\r\n0\r\n\r\n').client(request('/2'))
+  script.server(numbered(1)).client(request('/3')).server(numbered(2)).server(numbered(3)).close()
+  const { pairs } = assemble(without(script, 'lost'))
+  assert.deepEqual(wrongPairs(pairs), [])
+})
+
+test('loss: a response is proved by a 100 before it that its client had not received when it sent the body', () => {
+  const script = new TcpScript().handshake().client(request('/0')).server(numbered(0))
+  const [head = '', body = ''] = request('/1', { body: 'body' }).split('body')
+  script.client(head).client(`body${body}`).server('HTTP/1.1 100 Continue\r\n\r\n').server(numbered(1))
+  script.client(request('/2')).server(numbered(2)).close()
+  const early = script.segments.find(({ payload }) => Buffer.from(payload).includes('100 Continue')) as Segment
+  early.ack = (early.ack - 4) >>> 0
+  const { pairs } = assemble(without(script, 'X-Answer-To: /0'))
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.deepEqual(summary(pairs), ['POST /1 200', 'GET /2 200'])
+})
+
+test('loss: a segment far ahead, which its receiver drops, takes the place of none that follow', () => {
+  const script = new TcpScript().handshake().client(request('/0')).server(numbered(0))
+  const payload = Buffer.from(numbered(9))
+  for (const side of ['client', 'server'] as const) {
+    script.stray(side, { seq: (script.next(side) + 700_000_000) >>> 0, payload })
+  }
+  for (let n = 1; n < 5; n++)
+    script
+      .wait(20_000_000)
+      .client(request(`/${n}`))
+      .server(numbered(n))
+  const { pairs } = assemble(script.close())
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 5)
+})
+
+test('reordering: a SYN-ACK captured behind an acknowledgement of its sender shows that nothing precedes that', () => {
+  const script = new TcpScript({ bareAcks: false }).handshake().client(`${request('/0')}${request('/1')}`)
+  const [syn, synAck, ...rest] = script.ack('server').server(numbered(0)).server(numbered(1)).close().segments
+  const early = { ...script.segments[4], ack: synAck?.ack ?? 0 }
+  assert.equal(early.payload.length, 0)
+  const { pairs } = assemble([syn as Segment, early, synAck as Segment, ...rest])
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 2)
+})
+
+test('reordering: the end of a chunked body is not taken for a response, although a request acknowledges what precedes it', () => {
+  const [whole, end] = [chunked(['a', 'b'], ['X-Answer-To: /0']).slice(0, -2), '\r\n']
+  const script = new TcpScript({ segmentBytes: 1000 }).handshake().client(request('/0')).server(whole)
+  script
+    .client(request('/1'))
+    .server(end[0] ?? '')
+    .server(end[1] ?? '')
+    .server(numbered(1))
+    .close()
+  const { pairs } = assemble(script)
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 2)
+})

@@ -7,16 +7,36 @@
  * assembler that loses sync and guesses emits wrong pairs, which the tests detect.
  */
 import { RST, type Segment, TcpScript } from '../../support/tcp-script.ts'
+import { IMPOSTORS, MadeUpMessages, type Message, message } from './made-up-messages.ts'
 import type { Random } from './random.ts'
 import { digest, type Exchange, fieldsText } from './reference.ts'
 
 export interface Conversation {
+  /** Part of its targets. */
+  readonly name: string
   readonly segments: readonly Segment[]
   /** The exchanges of which both sides sent every byte, in order. */
-  readonly exchanges: readonly Exchange[]
+  readonly exchanges: readonly SizedExchange[]
+  /** Both sides frame all messages as they are. A body that a client leaves out needs knowledge that the bytes do not have. */
+  readonly isRegular: boolean
+  /**
+   * The client may look like one that always has several requests outstanding: seen midstream, its numbers are those of a client that
+   * does not pipeline (docs/pairing.md).
+   */
+  readonly isDeceptive: boolean
   /** The next sequence numbers, and the packet time. */
   readonly next: Numbers
   readonly endMicros: number
+}
+
+export interface SizedExchange extends Exchange {
+  /** Bytes of both messages as sent. */
+  readonly requestBytes: number
+  readonly responseBytes: number
+  /** It may be left out even of a complete capture: docs/pairing.md has the reason. */
+  readonly isDoubtful: boolean
+  /** Only the order of both sides' segments shows that it is an exchange. */
+  readonly isDelicate: boolean
 }
 
 interface Numbers {
@@ -24,21 +44,7 @@ interface Numbers {
   readonly server: number
 }
 
-interface Message {
-  readonly startLine: string
-  readonly fields: [string, string][]
-  readonly body: Buffer
-  /** As sent: with the chunk framing. */
-  readonly bytes: Buffer
-}
-
-/** Messages inside bodies, which were not sent as messages. */
-const IMPOSTORS = [
-  'GET /nobody HTTP/1.1\r\nHost: nobody\r\n\r\n',
-  'POST /nobody HTTP/1.1\r\nHost: nobody\r\nContent-Length: 5\r\n\r\nhello',
-  'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
-  'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nnobody!',
-]
+const H = 'H'.charCodeAt(0)
 
 /**
  * One connection, or up to three on the same addresses and ports, one after the other.
@@ -56,7 +62,11 @@ export function converse(random: Random, name: string, startMicros: number): Con
   return parts
 }
 
-const initialNumbers = (random: Random): Numbers => ({ client: random.below(2 ** 32), server: random.below(2 ** 32) })
+const initialNumbers = (random: Random): Numbers => ({ client: initialNumber(random), server: initialNumber(random) })
+
+/** Often so that the numbers wrap, or change their sign, within the conversation. */
+const initialNumber = (random: Random): number =>
+  random.oneIn(3) ? (random.pick([2 ** 31, 2 ** 32]) - random.below(20_000)) >>> 0 : random.below(2 ** 32)
 
 /** Initial numbers of systems that increase them over time for each address and port (RFC 6528 §3). */
 const numbersAfter = (random: Random, { next }: Conversation): Numbers => ({
@@ -68,13 +78,22 @@ class Conversing {
   readonly #random: Random
   readonly #name: string
   readonly #script: TcpScript
-  readonly #exchanges: Exchange[] = []
-  #number = 0
+  readonly #messages: MadeUpMessages
+  readonly #exchanges: SizedExchange[] = []
+  #isRegular = true
+  /** A request was sent before the response to the one before it. */
+  #hasOverlapped = false
+  /** From here on sequence numbers prove nothing. */
+  #isUnprovable = false
+  /** From here on order proves nothing. */
+  #hasRefused = false
+  #inTunnel = false
   #over = false
 
   constructor(random: Random, name: string, startMicros: number, initial: Numbers) {
     this.#random = random
     this.#name = name
+    this.#messages = new MadeUpMessages(random, name)
     this.#script = new TcpScript({
       clientIsn: initial.client,
       serverIsn: initial.server,
@@ -91,33 +110,54 @@ class Conversing {
     const rounds = random.between(1, 8)
     for (let i = 0; i < rounds && !this.#over; i++) {
       if (random.oneIn(6)) this.#pipelined(random.between(2, 5))
+      else if (random.oneIn(8)) this.#overlapping(random.between(2, 5))
       else this.#exchange(i === rounds - 1)
       if (random.oneIn(25)) this.#strayReset()
+      if (random.oneIn(25)) this.#strayData()
+      if (random.oneIn(12)) this.#probe()
     }
     if (!this.#over) this.#close()
     const next = { client: this.#script.next('client'), server: this.#script.next('server') }
-    return { segments: this.#script.segments, exchanges: this.#exchanges, next, endMicros: this.#script.micros }
+    return {
+      name: this.#name,
+      segments: this.#script.segments,
+      exchanges: this.#exchanges,
+      isRegular: this.#isRegular,
+      isDeceptive: this.#hasOverlapped,
+      next,
+      endMicros: this.#script.micros,
+    }
   }
 
   #exchange(last: boolean): void {
     const random = this.#random
-    const kind = random.below(40)
+    const kind = random.below(50)
     if (kind === 0) this.#tunnel('CONNECT', 200)
     else if (kind === 1) this.#tunnel('GET', 101)
     else if (kind < 5) this.#expecting()
     else if (kind === 6) this.#answeredEarly()
     else if (kind === 7 && last) this.#timedOut()
     else if (kind === 5 && last) this.#toClose()
+    else if (kind === 8) this.#tunnelRefused()
+    else if (kind === 9) this.#expectationRefused()
+    else if (kind === 10 && last) this.#cutShort()
+    else if (kind === 11 && last) this.#halfClosed()
+    else if (kind === 12 && last) this.#uploadRefused()
+    else if (kind === 13 && last) this.#httpInTunnel()
+    else if (kind === 14 && last) this.#version10()
     else {
-      const request = this.#request(random.pick(['GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']))
+      const request = this.#messages.request(
+        random.pick(['GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']),
+      )
       this.#script.client(request.bytes)
       this.#respond(request)
     }
   }
 
   #pipelined(count: number): void {
+    this.#isUnprovable = true
     const requests = Array.from({ length: count }, () =>
-      this.#request(this.#random.pick(['GET', 'GET', 'HEAD', 'POST'])),
+      this.#messages.request(this.#random.pick(['GET', 'GET', 'HEAD', 'POST'])),
     )
     if (this.#random.oneIn(2)) this.#script.client(Buffer.concat(requests.map(({ bytes }) => bytes)))
     else for (const { bytes } of requests) this.#script.client(bytes)
@@ -128,6 +168,146 @@ class Conversing {
     if (answered < count) this.#closeByServer()
   }
 
+  /** Each further request is sent while the response before it arrives, or within what the client has not acknowledged yet. */
+  #overlapping(count: number): void {
+    this.#isUnprovable = true
+    this.#hasOverlapped = true
+    const random = this.#random
+    const requests = Array.from({ length: count }, () =>
+      this.#messages.request(random.pick(['GET', 'GET', 'HEAD', 'POST', 'PUT'])),
+    )
+    const responses = requests.map((request) => this.#messages.responseTo(request))
+    for (const [i, request] of requests.entries()) this.#record(request, responses[i])
+    let sent = 0
+    let answered = 0
+    const send = (): void => {
+      if (sent < count) this.#script.client(requests[sent++].bytes)
+    }
+    send()
+    while (answered < sent) {
+      let { bytes } = responses[answered]
+      while (random.oneIn(2) && bytes.length > 1) {
+        // A body with the text of a response right where the next request is acknowledged reads like that response.
+        let at = random.between(1, bytes.length - 1)
+        while (at > 1 && bytes[at] === H) at--
+        this.#script.server(bytes.subarray(0, at))
+        bytes = bytes.subarray(at)
+        send()
+      }
+      this.#script.server(bytes)
+      answered++
+      if (answered === sent || random.oneIn(3)) send()
+    }
+  }
+
+  /** A proxy refuses a CONNECT, and the connection goes on. */
+  #tunnelRefused(): void {
+    const request = this.#messages.request('CONNECT')
+    this.#script.client(request.bytes)
+    const fields: [string, string][] = [
+      ['X-Answers', request.startLine],
+      ['Proxy-Authenticate', 'Basic'],
+    ]
+    this.#answer(request, this.#messages.message('HTTP/1.1 407 Text', fields, this.#messages.content(500)))
+  }
+
+  /** The client leaves the body out, and the connection goes on: this exchange has no complete request. */
+  #expectationRefused(): void {
+    const request = message(
+      `POST ${this.#messages.target('POST')} HTTP/1.1`,
+      [
+        ['Host', 'api'],
+        ['Expect', '100-continue'],
+      ],
+      this.#messages.noise(4000),
+    )
+    this.#script.client(request.bytes.subarray(0, request.bytes.length - request.body.length))
+    this.#script.server(
+      message('HTTP/1.1 417 Text', [['X-Answers', request.startLine]], this.#messages.content(300)).bytes,
+    )
+    this.#isRegular = false
+    this.#hasRefused = true
+  }
+
+  /** The connection ends within a response, or within its last chunk. */
+  #cutShort(): void {
+    const request = this.#messages.request('GET')
+    const { bytes, body } = this.#messages.message(
+      'HTTP/1.1 200 OK',
+      [['X-Answers', request.startLine]],
+      this.#messages.noise(3000),
+    )
+    const head = bytes.indexOf('\r\n\r\n') + 4
+    const isChunked = bytes.length > head + body.length
+    const end = bytes.length - (isChunked ? 6 : 1)
+    this.#script.client(request.bytes).server(bytes.subarray(0, this.#random.between(Math.min(head, end), end)))
+    if (this.#random.oneIn(3)) this.#script.reset('server')
+    else this.#closeByServer()
+    this.#over = true
+  }
+
+  /** The client closes its side with the request, or right after it, and reads the response. */
+  #halfClosed(): void {
+    const request = this.#messages.request(this.#random.pick(['GET', 'POST', 'HEAD']))
+    this.#script.client(request.bytes)
+    if (this.#random.oneIn(2)) this.#script.finWithData('client').ack('server')
+    else this.#script.fin('client').ack('server')
+    this.#respond(request, true)
+    this.#script.fin('server').ack('client')
+    this.#over = true
+  }
+
+  /** The server responds to the head of an upload and closes; the client sends some more of it and gets a RST. */
+  #uploadRefused(): void {
+    const request = message(
+      `PUT ${this.#messages.target('PUT')} HTTP/1.1`,
+      [['Host', 'api']],
+      this.#messages.content(8000),
+    )
+    if (request.body.length < 2) return
+    const head = request.bytes.length - request.body.length
+    const sent = head + this.#random.below(request.body.length - 1)
+    this.#script.client(request.bytes.subarray(0, sent))
+    const fields: [string, string][] = [
+      ['X-Answers', request.startLine],
+      ['Connection', 'close'],
+    ]
+    this.#script.server(message('HTTP/1.1 413 Text', fields, this.#messages.content(300)).bytes)
+    if (this.#random.oneIn(2)) this.#script.fin('server')
+    this.#script.client(request.bytes.subarray(sent, this.#random.between(sent, request.bytes.length - 1)))
+    this.#script.reset('server')
+    this.#over = true
+    this.#isRegular = false
+  }
+
+  /** A tunnel that carries HTTP: another connection within this one. */
+  #httpInTunnel(): void {
+    const request = this.#messages.request('CONNECT')
+    this.#script.client(request.bytes)
+    this.#answer(request, message('HTTP/1.1 200 Established', [['X-Answers', request.startLine]], null))
+    this.#isRegular = false
+    this.#inTunnel = true
+    for (let i = this.#random.between(1, 4); i > 0; i--) {
+      const inner = this.#messages.request(this.#random.pick(['GET', 'HEAD', 'POST']))
+      this.#script.client(inner.bytes)
+      this.#respond(inner)
+    }
+    this.#over = true
+    this.#script.close()
+  }
+
+  /** HTTP/1.0: a response that the close ends, with a length or without. */
+  #version10(): void {
+    const fields: [string, string][] = this.#random.oneIn(2) ? [['Host', 'api']] : []
+    const request = message(`GET ${this.#messages.target('GET')} HTTP/1.0`, fields, null)
+    const body = this.#messages.content(2000)
+    const head = message('HTTP/1.0 200 OK', [['X-Answers', request.startLine]], this.#random.oneIn(2) ? body : null)
+    const response = { ...head, body, bytes: head.body.length > 0 ? head.bytes : Buffer.concat([head.bytes, body]) }
+    this.#script.client(request.bytes)
+    this.#answer(request, response)
+    this.#closeByServer()
+  }
+
   /** The server closes, announced or not: further requests stay unanswered. */
   #closeByServer(): void {
     this.#script.fin('server').fin('client').ack('server')
@@ -136,7 +316,7 @@ class Conversing {
 
   /** The client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
   #expecting(): void {
-    const request = this.#request('POST', [['Expect', '100-continue']])
+    const request = this.#messages.request('POST', [['Expect', '100-continue']])
     const head = request.bytes.indexOf('\r\n\r\n') + 4
     this.#script.client(request.bytes.subarray(0, head))
     this.#script.server('HTTP/1.1 100 Continue\r\n\r\n')
@@ -146,9 +326,14 @@ class Conversing {
 
   /** The server responds before the request has ended, and the client sends the rest. */
   #answeredEarly(): void {
-    const request = message(`POST ${this.#target('POST')} HTTP/1.1`, [['Host', 'api']], this.#noise(4000))
+    const request = message(
+      `POST ${this.#messages.target('POST')} HTTP/1.1`,
+      [['Host', 'api']],
+      this.#messages.noise(4000),
+    )
     const head = request.bytes.length - this.#random.between(1, request.body.length)
     this.#script.client(request.bytes.subarray(0, head))
+    this.#isUnprovable ||= this.#hasRefused
     this.#respond(request)
     this.#script.client(request.bytes.subarray(head))
   }
@@ -161,62 +346,38 @@ class Conversing {
 
   /** The connection carries something else afterwards. */
   #tunnel(method: string, status: number): void {
-    const request = this.#request(method, status === 101 ? [['Upgrade', 'echo']] : [])
+    const request = this.#messages.request(method, status === 101 ? [['Upgrade', 'echo']] : [])
     this.#script.client(request.bytes)
     this.#answer(request, message(`HTTP/1.1 ${status} OK`, [['X-Answers', request.startLine]], null))
-    for (let i = this.#random.below(4); i > 0; i--) this.#script.send(i % 2 ? 'client' : 'server', this.#noise(300))
+    for (let i = this.#random.below(4); i > 0; i--)
+      this.#script.send(i % 2 ? 'client' : 'server', this.#messages.noise(300))
     this.#over = true
     this.#script.close()
   }
 
   /** The server's close ends the body. */
   #toClose(): void {
-    const request = this.#request('GET')
-    const body = this.#content(3000)
+    const request = this.#messages.request('GET')
+    const body = this.#messages.content(3000)
     const head = message('HTTP/1.1 200 OK', [['X-Answers', request.startLine]], null)
     this.#script.client(request.bytes).server(Buffer.concat([head.bytes, body]))
     if (this.#random.oneIn(3)) this.#script.reset('server')
     else {
       if (this.#random.oneIn(2)) this.#closeByServer()
       else this.#script.finWithData('server').ack('client').fin('client').ack('server')
-      this.#record(request, { ...head, body })
+      this.#record(request, { ...head, body, bytes: Buffer.concat([head.bytes, body]) })
     }
     this.#over = true
-  }
-
-  #request(method: string, extra: [string, string][] = []): Message {
-    const target = this.#target(method)
-    const fields: [string, string][] = [['Host', 'api'], ...extra]
-    // An upgrade that the server does not accept.
-    if (this.#random.oneIn(12)) fields.push(['Connection', 'Upgrade'], ['Upgrade', 'websocket'])
-    if (this.#random.oneIn(4)) fields.push(['Cookie', 'k='.padEnd(this.#random.below(900), 'v')])
-    const hasBody = method === 'POST' || method === 'PUT'
-    return this.#message(`${method} ${target} HTTP/1.1`, fields, hasBody ? this.#content(4000) : null)
-  }
-
-  /** A unique target, in each of the forms that a server accepts (RFC 9112 §3.2). */
-  #target(method: string): string {
-    const name = `${this.#name}/${this.#number++}`
-    if (method === 'CONNECT') return `${name.replace('/', '-')}:443`
-    return this.#random.oneIn(10) ? `http://api:80/${name}?q=HTTP/1.1` : `/${name}`
   }
 
   /** @param last the server announces that it closes the connection after this response */
   #respond(request: Message, last = false): void {
     const random = this.#random
-    const [method = ''] = request.startLine.split(' ')
     for (let interims = random.oneIn(8) ? random.between(1, 3) : 0; interims > 0; interims--) {
       const interim = random.pick(['102 Processing', '103 Early Hints', '100 Continue'])
       this.#script.server(`HTTP/1.1 ${interim}\r\nLink: </style.css>\r\n\r\n`)
     }
-    const status = random.pick([200, 200, 200, 200, 201, 204, 304, 404, 500])
-    const fields: [string, string][] = [['X-Answers', request.startLine]]
-    if (last) fields.push(['Connection', 'close'])
-    // In a response to HEAD and in a 304, the length is that of a body that is not sent (RFC 9110 §8.6).
-    const bodiless = method === 'HEAD' || status === 204 || status === 304
-    if (bodiless && status !== 204 && random.oneIn(2)) fields.push(['Content-Length', '512'])
-    const body = bodiless ? null : this.#content(random.oneIn(10) ? 20_000 : 3000)
-    this.#answer(request, this.#message(`HTTP/1.1 ${status} Text`, fields, body))
+    this.#answer(request, this.#messages.responseTo(request, last))
   }
 
   #answer(request: Message, response: Message): void {
@@ -234,44 +395,11 @@ class Conversing {
       responseFields: fieldsText(response.fields),
       requestBody: digest(request.body),
       responseBody: digest(response.body),
+      requestBytes: request.bytes.length,
+      responseBytes: response.bytes.length,
+      isDoubtful: this.#hasRefused && this.#isUnprovable,
+      isDelicate: this.#hasRefused || this.#inTunnel,
     })
-  }
-
-  /** A message with a body of known length, or in chunks. @param body null: no body, and no field that announces it */
-  #message(startLine: string, fields: [string, string][], body: Buffer | null): Message {
-    if (body === null || this.#random.below(3) > 0) return message(startLine, fields, body)
-    const all: [string, string][] = [...fields, ['Transfer-Encoding', 'chunked']]
-    const head = message(startLine, all, null)
-    return { ...head, body, bytes: Buffer.concat([head.bytes, this.#chunks(body)]) }
-  }
-
-  #chunks(body: Buffer): Buffer {
-    const random = this.#random
-    const parts: Buffer[] = []
-    for (let at = 0; at < body.length; ) {
-      const size = random.between(1, Math.max(1, body.length >> 1))
-      const chunk = body.subarray(at, at + size)
-      const extension = random.oneIn(8) ? ';name=value' : ''
-      parts.push(Buffer.from(`${chunk.length.toString(16)}${extension}\r\n`), chunk, Buffer.from('\r\n'))
-      at += size
-    }
-    parts.push(Buffer.from(random.oneIn(6) ? '0\r\nX-Trailer: value\r\n\r\n' : '0\r\n\r\n'))
-    return Buffer.concat(parts)
-  }
-
-  /** A body, often with the text of messages in it. */
-  #content(longest: number): Buffer {
-    const random = this.#random
-    if (random.oneIn(12)) return Buffer.alloc(0)
-    const parts: Buffer[] = [this.#noise(longest)]
-    while (random.oneIn(3)) parts.push(Buffer.from(random.pick(IMPOSTORS)), this.#noise(longest >> 2))
-    return Buffer.concat(parts)
-  }
-
-  #noise(longest: number): Buffer {
-    const length = this.#random.between(1, longest)
-    const first = this.#random.below(26)
-    return Buffer.from(Uint8Array.from({ length }, (_, i) => 97 + ((first + i) % 26)))
   }
 
   /** A RST that its receiver ignores. */
@@ -282,25 +410,27 @@ class Conversing {
     this.#script.stray(side, { flags: RST, seq })
   }
 
+  /** A segment far outside of the receiver's window, which drops it: of an older connection, or forged. */
+  #strayData(): void {
+    const random = this.#random
+    const side = random.pick(['client', 'server'] as const)
+    const seq = (this.#script.next(side) + random.pick([-1, 1]) * random.between(2 ** 27, 2 ** 31 - 1)) >>> 0
+    this.#script.stray(side, { seq, payload: Buffer.from(random.pick(IMPOSTORS)) })
+  }
+
+  /** A keep-alive probe (RFC 9293 §3.8.4) and its acknowledgement. */
+  #probe(): void {
+    const side = this.#random.pick(['client', 'server'] as const)
+    const seq = (this.#script.next(side) - 1) >>> 0
+    this.#script.stray(side, { seq })
+    this.#script.ack(side === 'client' ? 'server' : 'client')
+  }
+
   #close(): void {
     const random = this.#random
     const how = random.below(8)
     if (how === 0) this.#script.reset(random.pick(['client', 'server'] as const))
     else if (how === 1) this.#script.fin('client').ack('server')
     else if (how < 6) this.#script.close()
-  }
-}
-
-function message(startLine: string, fields: [string, string][], body: Buffer | null): Message {
-  const all: [string, string][] = body === null ? fields : [...fields, ['Content-Length', `${body.length}`]]
-  const head = Buffer.from(
-    `${startLine}\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`,
-    'latin1',
-  )
-  return {
-    startLine,
-    fields: all,
-    body: body ?? Buffer.alloc(0),
-    bytes: body === null ? head : Buffer.concat([head, body]),
   }
 }

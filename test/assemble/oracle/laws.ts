@@ -59,33 +59,35 @@ function scenario(random: Random, tally: Tally): void {
   const conversations = Array.from({ length: random.between(1, 6) }, (_, i) =>
     converse(random, `c${i}`, START_MICROS + random.below(1000)),
   )
-  const exchanged = conversations
-    .flat()
-    .flatMap(({ exchanges }) => exchanges)
-    .map(keyOf)
-  const reference = conversations
-    .flat()
-    .flatMap(({ segments }) => referenceExchanges(segments))
-    .map(keyOf)
-  assert.deepEqual(reference, exchanged, 'the reference assembler and the conversation disagree')
+  const exchanges = conversations.flat().flatMap((conversation) => conversation.exchanges)
+  const exchanged = exchanges.map(keyOf)
+  const deceptive = conversations.flat().flatMap(({ name, isDeceptive }) => (isDeceptive ? [name] : []))
+  const certain = exchanges.filter(({ isDoubtful }) => !isDoubtful).map(keyOf)
+  for (const { isRegular, segments, exchanges: own } of conversations.flat()) {
+    const told = own.map(keyOf)
+    const read = isRegular ? referenceExchanges(segments).map(keyOf) : told
+    assert.deepEqual(read, told, 'the reference assembler and the conversation disagree')
+  }
   const frames = interleave(
     random,
     conversations.map((parts) => parts.flatMap(({ segments }) => segments)),
   )
   const run = (name: string, damaged: readonly Frame[]): string[] => {
     tally.frames += damaged.length
-    return pairsOf(name, damaged, exchanged)
+    return pairsOf(name, damaged, exchanged, deceptive)
   }
   const whole = run('whole', frames)
-  assert.deepEqual(whole.toSorted(), exchanged.toSorted(), 'whole: not every exchange came out')
+  assertContains(whole, certain, 'whole: not every exchange came out')
   const again = run('sent again', resend(random, frames, 4))
-  assert.deepEqual(again.toSorted(), whole.toSorted(), 'sent again: other exchanges came out')
+  assertEqual(again, whole, 'sent again: other exchanges came out')
   const twice = run('duplicated', duplicate(random, frames, 4))
-  assert.deepEqual(twice.toSorted(), whole.toSorted(), 'duplicated: other exchanges came out')
-  tally.reordered += exchanged.length
-  const reordered = run('reordered', reorder(random, frames, 6, DISTANCE))
-  tally.kept += reordered.length
-  tally.most = Math.max(tally.most, exchanged.length - reordered.length)
+  assertEqual(twice, whole, 'duplicated: other exchanges came out')
+  const reordered = new Set(run('reordered', reorder(random, frames, 6, DISTANCE)))
+  const plain = exchanges.filter(({ isDelicate }) => !isDelicate).map(keyOf)
+  const kept = plain.filter((key) => reordered.has(key)).length
+  tally.reordered += plain.length
+  tally.kept += kept
+  tally.most = Math.max(tally.most, plain.length - kept)
   run('lossy', drop(random, frames, random.pick([3, 10, 40])))
   run('cut', snap(random, frames, 8))
   run('excerpt', excerpt(random, frames))
@@ -93,16 +95,34 @@ function scenario(random: Random, tally: Tally): void {
   run('everything', random.oneIn(2) ? snap(random, all, 20) : all)
 }
 
+/** Compares keys, and names those that are missing. */
+function assertContains(actual: readonly string[], expected: readonly string[], what: string): void {
+  const missing = expected.filter((key) => !actual.includes(key)).map((key) => key.split('|').slice(0, 3).join(' '))
+  assert.equal(missing.length, 0, `${what}: ${missing.join(', ')}`)
+}
+
+function assertEqual(actual: readonly string[], expected: readonly string[], what: string): void {
+  assertContains(actual, expected, what)
+  assertContains(expected, actual, what)
+}
+
 /** @returns the keys of the emitted pairs; throws if one was not exchanged, or was emitted twice */
-function pairsOf(name: string, frames: readonly Frame[], exchanged: readonly string[]): string[] {
+function pairsOf(
+  name: string,
+  frames: readonly Frame[],
+  exchanged: readonly string[],
+  deceptive: readonly string[],
+): string[] {
   const harness = new AssembleHarness(OPTIONS)
   harness.frames(frames.map(({ connection, segment }) => layFrame(segment, linkOf(connection))))
   const truth = new Set(exchanged)
   const keys: string[] = []
   for (const pair of harness.finish().pairs) {
     const key = keyOf(exchangeOf(pair))
-    assert.ok(truth.has(key), `${name}: a pair that was not exchanged: ${key}`)
-    keys.push(key)
+    if (truth.has(key)) keys.push(key)
+    else if (!pair.flags.includes('midstream') || !deceptive.some((of) => pair.request.target.includes(`${of}/`))) {
+      assert.fail(`${name}: a pair that was not exchanged: ${key}`)
+    }
   }
   assert.equal(new Set(keys).size, keys.length, `${name}: an exchange came out twice`)
   return keys

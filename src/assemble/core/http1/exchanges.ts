@@ -38,7 +38,16 @@ import { doubtRequests, doubtResponses, noteAnswer } from './doubts'
 import { abandon } from './outcomes'
 import { abandonQueue, hasMissedBytes, unansweredReason } from './pairing'
 import { Position } from './position'
-import { checkContestedEnd, completeAbandoned, conclude, doubt, markContested, reject, settleMatch } from './proof'
+import {
+  checkContestedEnd,
+  completeAbandoned,
+  conclude,
+  doubt,
+  markContested,
+  noteResponsePart,
+  reject,
+  settleMatch,
+} from './proof'
 import { appendBody, finishMessage } from './recorder'
 import { HEAD_PART, OPAQUE, SEEK, TO_CLOSE } from './stream-states'
 
@@ -85,7 +94,10 @@ export function messageBody(stream: MessageStream, at: usize, end: usize): void 
 export function completeMessage(stream: MessageStream, seq: i32): void {
   const exchange = exchangeOf(stream)
   const isResponse = stream.isResponse
-  if (isResponse) noteAnswer(connectionOf(stream), seq, progressOf(stream).partialAck, exchange === null)
+  if (isResponse) {
+    noteAnswer(connectionOf(stream), seq, progressOf(stream).partialAck, exchange === null)
+    noteResponsePart(connectionOf(stream), progressOf(stream).bodySeq, seq)
+  }
   progressOf(stream).exchange = null
   if (exchange === null) return
   const message = isResponse ? responseOf(exchange) : requestOf(exchange)

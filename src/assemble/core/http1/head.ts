@@ -43,6 +43,8 @@ export const RESPONSE_LENGTHS: u32 = 1 << 12
 const LONGEST_HOST: usize = 260
 const LONGEST_METHOD_END: usize = 6
 const SPACE: u8 = 32
+/** The first byte of a status line. */
+const H: u8 = 72
 const HYPHEN: u8 = 45
 const COMMA: u8 = 44
 /** The first four bytes of the standard methods (RFC 9110 §9.3, RFC 5789), little-endian: "GET ", "HEAD", "POST", … */
@@ -96,10 +98,10 @@ export function beginsMessage(at: usize, end: usize, isResponse: bool): bool {
   return (result === HEAD_COMPLETE || isBegun) && (isResponse || !isMethodEnd(at, end))
 }
 
-/** Whether the bytes may be the beginning of a message: one that is cut off before anything proves it, or an invalid one. */
+/** Whether the bytes, at least one, may be the beginning of a message: one that is cut off before anything proves it, or an invalid one. */
 export function mayBeginMessage(at: usize, end: usize, isResponse: bool): bool {
-  const isOpen = scanHead(at, end, isResponse) === HEAD_INCOMPLETE
-  return (isOpen || startLineEnd() !== 0) && (isResponse || isMethod(at, end))
+  if (isResponse ? load<u8>(at) !== H : !isMethod(at, end)) return false
+  return scanHead(at, end, isResponse) === HEAD_INCOMPLETE || startLineEnd() !== 0
 }
 
 /** Whether bytes begin with a method, or a part of one, of capital letters and hyphens, as all methods in use are. */

@@ -64,7 +64,7 @@ import {
 import { abandon, emitInPlace, filter } from './outcomes'
 import { abandonQueue, enqueue, match, orphanReason } from './pairing'
 import { Position, seqAt } from './position'
-import { checkContestedEnd, markContested, noteInterim, refute, resolve } from './proof'
+import { checkContestedEnd, markContested, noteInterim, noteResponsePart, refute, resolve } from './proof'
 import { announce, beginMessage, finishMessage, identify, isWanted, storeMessage } from './recorder'
 import { responseRule, targetRule } from './rules'
 import { COUNTED, HEAD, SEEK, TO_CLOSE } from './stream-states'
@@ -149,6 +149,7 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   const interim = status < 200 && status !== 101
   refute(connection)
   checkContestedEnd(connection, Position.headSeq)
+  noteResponsePart(connection, Position.headSeq + 1, progressOf(stream).bodySeq)
   const exchange = match(connection, Position.headSeq, Position.headAck, interim)
   if (interim) {
     count(C.interim)

@@ -10,9 +10,11 @@
  * (`beginBoth` in doubts.ts). So bytes of a body are never parsed as a message.
  */
 import { REASON_DOUBTFUL } from '../reasons'
-import { freePartial, MessageStream, progressOf } from './connection'
+import { connectionOf, freePartial, MessageStream, progressOf } from './connection'
 import { contradicted, contradicts, isAnswered, losePlace, suspectBody } from './exchanges'
 import { beginsMessage, isCutRequest, isMethod, isStandardMethod, mayBeginMessage } from './head'
+import { seqAt } from './position'
+import { noteResponsePart } from './proof'
 import { COUNTED, HEAD, HEAD_PART, OPAQUE, SEEK } from './stream-states'
 
 /** The stream's place is lost, or what it holds of a head is dropped. @param reason a REASON_ value */
@@ -29,7 +31,12 @@ export function isInsideMessage(stream: MessageStream): bool {
 
 /** A message start is provable at the beginning of a segment only. */
 export function seek(stream: MessageStream, at: usize, end: usize): usize {
-  if (!beginsMessage(at, end, stream.isResponse)) return end
+  if (!beginsMessage(at, end, stream.isResponse)) {
+    if (stream.isResponse && !mayBeginMessage(at, end, true)) {
+      noteResponsePart(connectionOf(stream), seqAt(at), seqAt(end))
+    }
+    return end
+  }
   stream.state = HEAD
   return at
 }

@@ -22,14 +22,26 @@
  */
 import { timerStart } from '../clock'
 import { REASON_DOUBTFUL, REASON_OVERSIZE } from '../reasons'
+import { seqDiff } from '../tcp/seq'
 import { behind, Connection, Exchange, requestOf, responseOf } from './connection'
 import { startDeadline, stopDeadline } from './deadlines'
 import { doubtResponses } from './doubts'
 import { abandon, emit, settle } from './outcomes'
 
+/**
+ * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
+ * pipelines, and then sequence numbers prove nothing.
+ */
+const LONGEST_PROVABLE_QUEUE: i32 = 64
+
 /** Both messages are complete: emits the pair, or waits for its confirmation. */
 export function conclude(exchange: Exchange): void {
   const connection = exchange.connection
+  if (hasContinuedInBody(exchange)) {
+    doubtResponses(connection, REASON_DOUBTFUL)
+    abandon(exchange, REASON_DOUBTFUL)
+    return
+  }
   if (exchange.contested) {
     contest(connection, exchange)
     return
@@ -45,6 +57,34 @@ export function conclude(exchange: Exchange): void {
 }
 
 /**
+ * Whether what was read as the request's body begins with another request that acknowledges the whole response, some of which was
+ * captured later: the body was left out.
+ */
+function hasContinuedInBody(exchange: Exchange): bool {
+  return exchange.headInBody && seqDiff(responseOf(exchange).endSeq, exchange.headInBodyAck) >= 0
+}
+
+/**
+ * The server has sent [from, end) as part of one response, not as its beginning. A client that began a request when it had received
+ * only what is in front of one of these bytes pipelines.
+ */
+export function noteResponsePart(connection: Connection, from: i32, end: i32): void {
+  if (connection.pipelining) return
+  if (connection.begunKnown && isBetween(connection.begunAck, from, end)) connection.pipelining = true
+  if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return
+  // Several requests may have been delivered before these bytes, where the capture is not in order.
+  let exchange = connection.first
+  while (exchange !== null) {
+    if (isBetween(exchange.ackFirst, from, end)) connection.pipelining = true
+    exchange = behind(connection, exchange)
+  }
+}
+
+function isBetween(seq: i32, from: i32, end: i32): bool {
+  return seqDiff(from, seq) >= 0 && seqDiff(seq, end) > 0
+}
+
+/**
  * The bytes after this exchange's request are no request, or were lost: no next request will show where the response ends.
  *
  * @param reason REASON_DOUBTFUL, or why they were lost
@@ -54,9 +94,13 @@ export function markContested(exchange: Exchange, reason: i8): void {
   if (reason !== REASON_DOUBTFUL) abandon(exchange, reason)
 }
 
-/** A message of an abandoned exchange is complete. If it is a contested response, nothing will confirm its end. */
+/**
+ * A message of an abandoned exchange is complete. If it is a contested response, nothing will confirm its end, and if it was
+ * matched by its numbers, nothing will confirm that match.
+ */
 export function completeAbandoned(exchange: Exchange, isResponse: bool): void {
   const connection = exchange.connection
+  if (isResponse && exchange.unconfirmed) connection.responseDoubt = true
   // A message that is only too large was framed like any other, so the next response begins where it ends.
   if (isResponse && exchange.contested && exchange.reason !== REASON_OVERSIZE) {
     const first = connection.first
@@ -133,8 +177,10 @@ function contest(connection: Connection, exchange: Exchange): void {
   const endSeq = responseOf(exchange).endSeq
   // The segments of the two directions were captured out of order: the client had received just this response.
   if (first !== null && first.ackFirst === endSeq) emit(exchange)
-  else if (exchange.unconfirmed) abandon(exchange, REASON_DOUBTFUL)
-  else {
+  else if (exchange.unconfirmed) {
+    connection.responseDoubt = true
+    abandon(exchange, REASON_DOUBTFUL)
+  } else {
     connection.contested = exchange
     startDeadline(exchange, timerStart())
   }
@@ -153,19 +199,13 @@ function beginsAtZero(exchange: Exchange | null): bool {
   return exchange !== null && requestOf(exchange).startSeq === 0 && exchange.ackFirst === 0
 }
 
-/**
- * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
- * pipelines, and then sequence numbers prove nothing.
- */
-const LONGEST_PROVABLE_QUEUE: i32 = 64
-
 /** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
 export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void {
   if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return
   let found: Exchange | null = null
   let exchange = connection.first
   while (exchange !== null) {
-    if (exchange.ackFirst === seq || (exchange.interimKnown && exchange.interimSeq === seq)) {
+    if (beginsAt(exchange, seq)) {
       if (found !== null) return
       found = exchange
     }
@@ -176,13 +216,18 @@ export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void
   found.interimKnown = true
 }
 
+/** Whether a response to the request begins at `seq`: where the client had received everything, or behind 1xx responses from there. */
+function beginsAt(exchange: Exchange, seq: i32): bool {
+  return exchange.ackFirst === seq || (exchange.interimKnown && exchange.interimSeq === seq)
+}
+
 /** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
 export function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
   if (connection.pipelining || <i32>connection.queued > LONGEST_PROVABLE_QUEUE) return null
   let found: Exchange | null = null
   let exchange = connection.first
   while (exchange !== null) {
-    if (exchange.ackFirst === seq || exchange.ackLast === seq) {
+    if (exchange.ackLast === seq || beginsAt(exchange, seq)) {
       if (found !== null) return null
       found = exchange
     }
@@ -190,7 +235,7 @@ export function prove(connection: Connection, seq: i32, ack: i32): Exchange | nu
   }
   if (found === null || !found.requestDone || found.abandoned || requestOf(found).endSeq !== ack) return null
   // What the client received while it sent the request must have been 1xx responses: a final one may be lost.
-  if (found.ackFirst !== seq && !(found.interimKnown && found.interimSeq === seq)) return null
+  if (!beginsAt(found, seq)) return null
   return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
 }
 

@@ -49,6 +49,8 @@ const STREAM_HELD_BYTES: i32 = 1024 * 1024
 const STREAM_PIECES: i32 = 16_384
 /** Lifetime, in packet time, of an unacknowledged hole (gaps.expired): longer than a TCP retransmits. */
 const HOLE_MICROS: f64 = 30_000_000
+/** Far more than receivers in use have room for; the limit of TCP is 1 GiB (RFC 7323). */
+const LARGEST_WINDOW: i32 = 64 * 1024 * 1024
 /** A distance of exactly 2^31 is both ahead and behind: such a segment is ignored. */
 const OPPOSITE: i32 = i32.MIN_VALUE
 
@@ -79,6 +81,9 @@ export function reassemble(
     stream.firstSeq = seq
     // Its SYN was not captured though the other side's was: an unknown number of bytes precedes this segment.
     if (!flow.midstream) ownerGap(flow, direction, 0)
+  } else if (seq !== stream.nextSeq && isOutside(stream, seq)) {
+    count(C.segmentsIgnored)
+    return
   } else noteStart(stream, direction, seq)
   if (length > 0) {
     if (seq === stream.nextSeq && heldOf(stream) === 0 && !stream.ended && !isEarly(flow, direction, ack)) {
@@ -174,6 +179,16 @@ function acknowledge(flow: Flow, direction: Direction, ack: i32): void {
   }
   if (!stream.known || stream.ended) return
   if (needsReview(stream)) review(flow, direction)
+}
+
+/**
+ * Whether a segment lies further ahead than a sender may be, of what was captured and of what its receiver has acknowledged: it is of an
+ * older connection, forged, or damaged, and its receiver drops it.
+ */
+function isOutside(stream: Stream, seq: i32): bool {
+  if (!stream.ackedKnown || seqDiff(stream.nextSeq, seq) <= LARGEST_WINDOW) return false
+  const ahead = seqDiff(stream.acked, seq)
+  return ahead > LARGEST_WINDOW || ahead < 0
 }
 
 /** Notes where a segment of a known stream starts. */

@@ -265,6 +265,8 @@ function handshake(flow: Flow, direction: Direction, firstSeq: i32, ack: i32, fl
   beginStream(stream, ack)
   // Data in the SYN (TCP Fast Open, RFC 7413) may have been delivered already.
   if (hasDelivered(stream)) ownerBegins(flow)
+  // Captured behind the server's first acknowledgement: nothing is missing in front of that.
+  else if (!hasDelivered(own)) flow.lossy = false
 }
 
 /** What the first segments reveal of a connection whose handshake was not captured, or not all of it. */
