@@ -81,9 +81,6 @@ export function reassemble(
     stream.firstSeq = seq
     // Its SYN was not captured though the other side's was: an unknown number of bytes precedes this segment.
     if (!flow.midstream) ownerGap(flow, direction, 0)
-  } else if (seq !== stream.nextSeq && isOutside(stream, seq)) {
-    count(C.segmentsIgnored)
-    return
   } else noteStart(stream, direction, seq)
   if (length > 0) {
     if (seq === stream.nextSeq && heldOf(stream) === 0 && !stream.ended && !isEarly(flow, direction, ack)) {
@@ -179,16 +176,6 @@ function acknowledge(flow: Flow, direction: Direction, ack: i32): void {
   }
   if (!stream.known || stream.ended) return
   if (needsReview(stream)) review(flow, direction)
-}
-
-/**
- * Whether a segment lies further ahead than a sender may be, of what was captured and of what its receiver has acknowledged: it is of an
- * older connection, forged, or damaged, and its receiver drops it.
- */
-function isOutside(stream: Stream, seq: i32): bool {
-  if (!stream.ackedKnown || seqDiff(stream.nextSeq, seq) <= LARGEST_WINDOW) return false
-  const ahead = seqDiff(stream.acked, seq)
-  return ahead > LARGEST_WINDOW || ahead < 0
 }
 
 /** Notes where a segment of a known stream starts. */
@@ -326,6 +313,16 @@ function giveUpThrough(piece: Piece, reason: usize): Flow {
   return flow
 }
 
+/**
+ * Whether a segment lies further ahead than a sender may be, of what was captured and of what its receiver has acknowledged since: it is
+ * of an older connection, forged, or damaged, and its receiver has dropped it.
+ */
+function isOutside(stream: Stream, seq: i32): bool {
+  if (!stream.ackedKnown || seqDiff(stream.nextSeq, seq) <= LARGEST_WINDOW) return false
+  const ahead = seqDiff(stream.acked, seq)
+  return ahead > LARGEST_WINDOW || ahead < 0
+}
+
 /** The hole in front of the first piece becomes a gap; without one, the client bytes that the piece acknowledges do. */
 function giveUpFirst(flow: Flow, direction: Direction, stream: Stream, reason: usize): void {
   const held = heldOf(stream)
@@ -333,6 +330,11 @@ function giveUpFirst(flow: Flow, direction: Direction, stream: Stream, reason: u
   const piece = changetype<Piece>(held)
   const hole = seqDiff(stream.nextSeq, piece.seq)
   const ack = piece.ack
+  if (hole > 0 && isOutside(stream, piece.seq)) {
+    count(C.segmentsIgnored)
+    removeFirst(piece.owner)
+    return
+  }
   if (hole > 0) gap(flow, direction, hole, reason)
   else if (isEarly(flow, direction, ack)) {
     const client = streamOf(flow, 1 - direction)
