@@ -72,7 +72,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'segments.signature':
     'with a TCP-MD5 or TCP-AO signature that the connection does not use, or without the one that it uses: their receivers drop them',
   'segments.ignored':
-    'with damaged headers; acknowledgements without data and resets that belong to no tracked connection; SYNs on an open connection; data that live capture left out because its connection, which has been closed since, carried no HTTP/1',
+    'with damaged headers; acknowledgements without data and resets that belong to no tracked connection; SYNs on an open connection; segments over 64 MiB ahead of what was captured and acknowledged, once waiting is over; data that live capture left out because its connection, which has been closed since, carried no HTTP/1',
   'gaps.acked': 'holes whose bytes the receiver acknowledged: not captured, and never sent again',
   'gaps.bound': 'holes that became gaps because 1 MiB, or 16,384 segments, were held behind them',
   'gaps.expired': 'holes not acknowledged within 30 s',
