@@ -136,7 +136,7 @@ class Conversing {
     else if (kind === 1) this.#tunnel('GET', 101)
     else if (kind < 5) this.#expecting()
     else if (kind === 6) this.#answeredEarly()
-    else if (kind === 7 && last) this.#timedOut()
+    else if (kind === 7 && last && !this.#hasRefused) this.#timedOut()
     else if (kind === 5 && last) this.#toClose()
     else if (kind === 8) this.#tunnelRefused()
     else if (kind === 9) this.#expectationRefused()
