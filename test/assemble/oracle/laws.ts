@@ -25,6 +25,12 @@ const DISTANCE = 3
 const TOLERATED = 0.001
 const TOLERATED_ANYWAY = 4
 
+/** In one run: a client that always has several requests outstanding may look like one that does not pipeline. */
+const TOLERATED_DECEPTIONS = 3
+
+/** What makes captures incomplete. */
+const LOSSY: readonly string[] = ['lossy', 'cut', 'excerpt', 'everything']
+
 const FIRST_PORT = 50_000
 const OPTIONS = { poolBytes: 4 * 1024 * 1024, flows: 64 } as const
 
@@ -35,11 +41,13 @@ export interface Tally {
   kept: number
   /** Most exchanges of one scenario that were lost. */
   most: number
+  /** Wrong pairs where what was lost would have shown that the client pipelines (docs/pairing.md). */
+  deceived: number
 }
 
 /** Runs scenarios until `frames` frames were assembled. @param seed of the first scenario; each further one adds 1 */
 export function holdToLaws(seed: number, frames: number): Tally {
-  const tally: Tally = { frames: 0, reordered: 0, kept: 0, most: 0 }
+  const tally: Tally = { frames: 0, reordered: 0, kept: 0, most: 0, deceived: 0 }
   for (let next = seed; tally.frames < frames; next++) {
     try {
       scenario(new Random(next), tally)
@@ -47,6 +55,7 @@ export function holdToLaws(seed: number, frames: number): Tally {
       throw new Error(`seed ${next}: ${error instanceof Error ? error.message : error}`, { cause: error })
     }
   }
+  assert.ok(tally.deceived <= TOLERATED_DECEPTIONS, `${tally.deceived} wrong pairs of clients that pipeline`)
   const lost = tally.reordered - tally.kept
   assert.ok(
     lost <= Math.max(tally.reordered * TOLERATED, tally.most) + TOLERATED_ANYWAY,
@@ -74,7 +83,11 @@ function scenario(random: Random, tally: Tally): void {
   )
   const run = (name: string, damaged: readonly Frame[]): string[] => {
     tally.frames += damaged.length
-    return pairsOf(name, damaged, exchanged, deceptive)
+    return pairsOf(name, damaged, exchanged, (target) => {
+      if (!LOSSY.includes(name) || !deceptive.some((of) => target.includes(`${of}/`))) return false
+      tally.deceived++
+      return true
+    })
   }
   const whole = run('whole', frames)
   assertContains(whole, certain, 'whole: not every exchange came out')
@@ -111,7 +124,7 @@ function pairsOf(
   name: string,
   frames: readonly Frame[],
   exchanged: readonly string[],
-  deceptive: readonly string[],
+  isDeceptive: (target: string) => boolean,
 ): string[] {
   const harness = new AssembleHarness(OPTIONS)
   harness.frames(frames.map(({ connection, segment }) => layFrame(segment, linkOf(connection))))
@@ -120,9 +133,7 @@ function pairsOf(
   for (const pair of harness.finish().pairs) {
     const key = keyOf(exchangeOf(pair))
     if (truth.has(key)) keys.push(key)
-    else if (!pair.flags.includes('midstream') || !deceptive.some((of) => pair.request.target.includes(`${of}/`))) {
-      assert.fail(`${name}: a pair that was not exchanged: ${key}`)
-    }
+    else assert.ok(isDeceptive(pair.request.target), `${name}: a pair that was not exchanged: ${key}`)
   }
   assert.equal(new Set(keys).size, keys.length, `${name}: an exchange came out twice`)
   return keys
