@@ -221,11 +221,12 @@ function putAside(path: string, nowMs: number, keep: number): void {
   for (const old of aside.slice(0, Math.max(0, aside.length + 1 - keep))) rmSync(join(folder, old))
 }
 
-/** Names of the rotated files, from the oldest on. */
+/** Names of the rotated files, from the oldest on. One whose digits are no time is another program's. */
 function rotatedFiles(path: string): string[] {
   const name = basename(path)
   return readdirSync(dirname(path))
     .filter((other) => other.startsWith(name) && ASIDE.test(other.slice(name.length)))
+    .filter((other) => !Number.isNaN(rotatedAtMs(path, other)))
     .sort()
 }
 

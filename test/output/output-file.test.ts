@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OutputFile } from '../../src/output/output-file.ts'
@@ -131,6 +131,20 @@ test('output file: after the clock was set back, the oldest rotated file is remo
       ['20261128T120004.002Z', 'line 6\nline 7\n'],
     ],
   )
+})
+
+test('output file: a file that is named as a rotated one, but after no time, changes nothing', () => {
+  const path = newPath()
+  const other = `${path}.99999999T999999.999Z`
+  writeFileSync(other, '')
+  const rotation = { maxBytes: 4, maxAgeMs: Infinity, keep: 1 }
+  const output = new OutputFile({ path, append: true, rotation }, null)
+  const nowMs = Date.parse('2026-11-28T12:00:00Z')
+  for (const line of ['one\n', 'two\n', 'three\n']) put(output, line, nowMs)
+  output.close()
+  const names = readdirSync(folder).filter((name) => name.startsWith(`${basename(path)}.`))
+  assert.deepEqual(names, [`${basename(path)}.20261128T120000.001Z`, basename(other)])
+  assert.equal(readFileSync(path, 'utf8'), 'three\n')
 })
 
 test('output file: rotates by age although the clock was set back', async () => {

@@ -110,8 +110,8 @@ export class LoadMeter {
       grown: inRings - this.#inRings + source.bytes - this.#inSource,
       lost: this.#lost * this.#frameBytes,
       ...buffers,
-      // Shed early: pairs that the output cannot accept would be dropped one by one, after they have been assembled.
       hasQuota: this.#control.cpuQuota > 0,
+      // Shed early: pairs that the output cannot accept would be dropped one by one, after they have been assembled.
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
     this.#control.shedForOverload = KEEP_ALL - this.#shedder.threshold
