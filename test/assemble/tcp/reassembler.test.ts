@@ -213,6 +213,17 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.only.client.length, '[1]'.length + 1024 * 1024 + 1)
   })
 
+  test('segments far ahead that their receiver has acknowledged are delivered behind the gap', () => {
+    const lost = 80 * 1024 * 1024
+    const held = 1024 * 1024
+    const micros = START_MICROS + 1000
+    const tcp = harness(fromClient(0, '', { acks: lost + 2 * held, micros }))
+    for (let at = 0; at <= held; at += 1024) tcp.segment(fromServer(lost + at, 'x'.repeat(1024), { micros }))
+    assert.equal(tcp.count('gaps.bound'), 1)
+    assert.equal(tcp.count('segments.ignored'), 0)
+    assert.equal(tcp.only.server.length, `[${lost}]`.length + held + 1024)
+  })
+
   test('the cost of a held piece grows with the logarithm of their number, in any order', () => {
     const orders: Record<string, (i: number, count: number) => number> = {
       ascending: (i) => i,

@@ -318,9 +318,10 @@ function giveUpThrough(piece: Piece, reason: usize): Flow {
  * of an older connection, forged, or damaged, and its receiver has dropped it.
  */
 function isOutside(stream: Stream, seq: i32): bool {
-  if (!stream.ackedKnown || seqDiff(stream.nextSeq, seq) <= LARGEST_WINDOW) return false
-  const ahead = seqDiff(stream.acked, seq)
-  return ahead > LARGEST_WINDOW || ahead < 0
+  if (!stream.ackedKnown) return false
+  // Its receiver may have acknowledged bytes that were not captured, even this segment's.
+  const received = max(0, seqDiff(stream.nextSeq, stream.acked))
+  return seqDiff(stream.nextSeq, seq) - received > LARGEST_WINDOW
 }
 
 /** The hole in front of the first piece becomes a gap; without one, the client bytes that the piece acknowledges do. */
