@@ -1,6 +1,6 @@
 /**
  * CRC-32C, which record batches carry: computed by a program in WebAssembly (crc-core/), because Node.js has no
- * function for it. With the copy into the program's memory it reads 15 GB/s (bench/README.md).
+ * function for it. With the copy into the program's memory it reads 15 GB/s (bench/findings.md).
  */
 import { copyBytes } from '../ring/copy-bytes.ts'
 import { loadProgram } from '../sys/kept-code.ts'
