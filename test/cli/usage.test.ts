@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
+import { EXAMPLE } from '../support/golden.ts'
 import { run } from './support.ts'
 
 const version = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
@@ -128,7 +129,12 @@ test('usage: exits with 1 for a file that does not exist', async () => {
 })
 
 test('usage: exits with 1 if standard output is full', { skip: process.platform !== 'linux' }, async () => {
-  for (const args of [['config', 'print'], ['config', 'schema'], ['--help'], ['--version'], ['doctor']]) {
+  const ofFile = [
+    ['read', EXAMPLE],
+    ['openapi', EXAMPLE],
+    ['top', EXAMPLE],
+  ]
+  for (const args of [['config', 'print'], ['config', 'schema'], ['--help'], ['--version'], ['doctor'], ...ofFile]) {
     const full = openSync('/dev/full', 'w')
     const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', full, 'pipe'] })
     closeSync(full)

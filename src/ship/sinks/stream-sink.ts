@@ -119,17 +119,17 @@ export class StreamSink implements Sink {
     const deadline = performance.now() + CLOSE_MS
     const waits = (): boolean => performance.now() < deadline || isPatient()
     const opened = output.open()
-    await this.#flush(waits)
+    const before = await this.#flush(waits)
     if (output.pending > 0) this.#cut()
     const isCut = this.#cutFrom !== null
     const mayEnd = isCut ? this.#cutFrom === 'file' : this.end === null && opened === 'ok'
     if (mayEnd && this.#begin(0)) output.write(format.end())
-    await this.#flush(waits)
+    const last = await this.#flush(waits)
     const isComplete = !this.down && !isCut && output.pending === 0
     output.close()
     if (this.end !== null) return
     if (opened === 'later') this.end = { kind: 'failed', message: `nothing was written: ${output.name} has no reader` }
-    else if (!isComplete) this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
+    else if (!isComplete) this.end = this.#unfinished(isCut ? before : last)
   }
 
   /** Drops what is pending, and removes the part of a pair, or of the opening, that a file ends with. */
@@ -139,12 +139,23 @@ export class StreamSink implements Sink {
     this.#cutFrom = output.truncate(progress.bytes) ? 'file' : 'stream'
   }
 
-  /** Writes what is pending, unless the output has failed. */
-  async #flush(waits: () => boolean): Promise<void> {
+  /** Writes what is pending, unless the output has failed. @returns how the last attempt ended */
+  async #flush(waits: () => boolean): Promise<WriteResult> {
+    if (this.end !== null) return 'ok'
     const { output } = this.#options
-    while (this.end === null && output.flush() === 'later' && waits()) {
+    let result = output.flush()
+    while (result === 'later' && waits()) {
       await new Promise((resolve) => setTimeout(resolve, SLOW_READER_MS))
+      result = output.flush()
     }
+    return result
+  }
+
+  /** @param result of the last attempt to write what was missing */
+  #unfinished(result: WriteResult): SinkEnd {
+    if (result === 'closed') return this.#closed()
+    if (result instanceof Error) return { kind: 'failed', message: `cannot write the output: ${fileErrorText(result)}` }
+    return { kind: 'failed', message: `${this.#options.output.name} could not be written to its end` }
   }
 
   /** Writes what is pending, and starts a new file where that is due. @returns whether to continue */

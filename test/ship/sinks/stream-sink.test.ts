@@ -109,6 +109,19 @@ test('stream sink: a reader that closes a FIFO before the first pair is an error
   }
 })
 
+test('stream sink: a reader that closes after the last pair ends the run, although the end is not written', async () => {
+  const path = join(folder, 'closed-before-end')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const run = startShipper({ sink: toFile(path, { format: 'json' }) })
+  await run.ready
+  await run.put(0)
+  run.flush()
+  await until('it is written', () => run.counter('shipped') === 1)
+  closeSync(reader)
+  assert.equal((await run.finish()).t, 'done')
+})
+
 test('stream sink: a burst fills files up to their largest size, and loses no pair', async () => {
   const path = join(folder, 'rotated')
   const rotation = { maxBytes: 10_000, maxAgeMs: Infinity, keep: Infinity }
