@@ -339,6 +339,21 @@ test('loss: bytes of a response right behind what a request acknowledges show th
   assert.deepEqual(wrongPairs(pairs), [])
 })
 
+test('loss: one damaged acknowledgement number within a response does not leave all later losses without proof', () => {
+  const { segments } = sequential(200, { bareAcks: false })
+  const requests = segments.filter(({ fromClient, payload }) => fromClient && payload.length > 0)
+  const responses = segments.filter(({ fromClient, payload }) => !fromClient && payload.length > 0)
+  const damaged = requests[20] as Segment
+  const lost = [responses[21], responses[60], responses[150]]
+  const { pairs } = assemble(
+    segments
+      .filter((segment) => !lost.includes(segment))
+      .map((segment) => (segment === damaged ? { ...segment, ack: (segment.ack - 8) >>> 0 } : segment)),
+  )
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.ok(pairs.length > 150, `${pairs.length} pairs`)
+})
+
 test('loss: a response is proved by a 100 before it that its client had not received when it sent the body', () => {
   const script = new TcpScript().handshake().client(request('/0')).server(numbered(0))
   const [head = '', body = ''] = request('/1', { body: 'body' }).split('body')

@@ -35,6 +35,10 @@ const RECOGNISED: u16 = 1 << 7
 const CONFIRMING: u16 = 1 << 8
 const CONTESTED: u16 = 1 << 9
 const SKIPPED: u16 = 1 << 10
+/** The bits from here on hold `overlapping`. */
+const OVERLAP_SHIFT: u16 = 11
+/** For so many requests sequence numbers prove nothing once a client has begun one within a response. */
+export const OVERLAP_REQUESTS: u16 = 31
 
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. */
 @unmanaged
@@ -101,6 +105,16 @@ export class Connection {
   }
   set pipelining(is: bool) {
     this.flags = is ? this.flags | PIPELINING : this.flags & ~PIPELINING
+  }
+  /**
+   * How many requests must begin until sequence numbers prove matches again, 0 to OVERLAP_REQUESTS: the client has begun a
+   * request within a response. Such a client does so again and again, while one damaged segment looks like it once.
+   */
+  get overlapping(): u16 {
+    return this.flags >> OVERLAP_SHIFT
+  }
+  set overlapping(requests: u16) {
+    this.flags = (this.flags & ~(OVERLAP_REQUESTS << OVERLAP_SHIFT)) | (requests << OVERLAP_SHIFT)
   }
   /** The client's last segment was skipped, at least its end: it may hold requests. */
   get skipped(): bool {

@@ -34,6 +34,7 @@ export function enqueue(connection: Connection, exchange: Exchange): void {
   if (last !== null && !last.abandoned && !connection.requestDoubt && last.ackLast === exchange.ackFirst) {
     connection.pipelining = true
   }
+  if (connection.overlapping > 0) connection.overlapping--
   if (connection.requestDoubt) {
     connection.requestDoubt = false
     exchange.gapBefore = true

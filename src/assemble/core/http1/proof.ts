@@ -23,7 +23,7 @@
 import { timerStart } from '../clock'
 import { REASON_DOUBTFUL, REASON_OVERSIZE } from '../reasons'
 import { seqDiff } from '../tcp/seq'
-import { behind, Connection, Exchange, requestOf, responseOf } from './connection'
+import { behind, Connection, Exchange, OVERLAP_REQUESTS, requestOf, responseOf } from './connection'
 import { startDeadline, stopDeadline } from './deadlines'
 import { doubtResponses } from './doubts'
 import { abandon, emit, settle } from './outcomes'
@@ -66,16 +66,16 @@ function hasContinuedInBody(exchange: Exchange): bool {
 
 /**
  * The server has sent [from, end) as part of one response, not as its beginning. A client that began a request when it had received
- * only what is in front of one of these bytes pipelines.
+ * only what is in front of one of these bytes pipelines: for OVERLAP_REQUESTS requests, numbers prove no match.
  */
 export function noteResponsePart(connection: Connection, from: i32, end: i32): void {
   if (connection.pipelining) return
-  if (connection.begunKnown && isBetween(connection.begunAck, from, end)) connection.pipelining = true
+  if (connection.begunKnown && isBetween(connection.begunAck, from, end)) connection.overlapping = OVERLAP_REQUESTS
   if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return
   // Several requests may have been delivered before these bytes, where the capture is not in order.
   let exchange = connection.first
   while (exchange !== null) {
-    if (isBetween(exchange.ackFirst, from, end)) connection.pipelining = true
+    if (isBetween(exchange.ackFirst, from, end)) connection.overlapping = OVERLAP_REQUESTS
     exchange = behind(connection, exchange)
   }
 }
@@ -223,7 +223,8 @@ function beginsAt(exchange: Exchange, seq: i32): bool {
 
 /** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
 export function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
-  if (connection.pipelining || <i32>connection.queued > LONGEST_PROVABLE_QUEUE) return null
+  if (connection.pipelining || connection.overlapping > 0) return null
+  if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return null
   let found: Exchange | null = null
   let exchange = connection.first
   while (exchange !== null) {
