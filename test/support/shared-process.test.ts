@@ -62,7 +62,7 @@ test('shared process: of this repository’s tests, those of plain functions sha
   const shared = new SharedProcess([compiled])
   const isShared = (name: string): boolean => shared.reasonAgainst(join(compiled, `${name}.test.js`)) === null
   assert.deepEqual(
-    ['pair/decode-body', 'ship/pair-queue', 'config/load', 'assemble/tcp/fin'].filter(isShared).length,
+    ['pair/decode-body', 'kafka/produce-response', 'config/load', 'assemble/tcp/fin'].filter(isShared).length,
     4,
   )
   assert.deepEqual(
