@@ -8,7 +8,7 @@ import { InterceptorError } from '../../src/errors.ts'
 import { CODEC_NUMBERS, createCompressor, decompressSnappy } from '../../src/kafka/codecs.ts'
 
 const records = Buffer.from(JSON.stringify(Array.from({ length: 500 }, (_, n) => ({ n, path: '/orders' }))))
-const lacksZstd = 'zstdCompress' in zlib ? false : 'needs Node.js 22.15 (zstd)'
+const lacksZstd = 'zstdCompress' in zlib ? false : 'zstd comes with Node.js 22.15'
 
 const undo = {
   gzip: async (data: Buffer) => gunzipSync(data),

@@ -33,7 +33,7 @@ test('zstd frame: rejects a reserved block and another magic number', () => {
 })
 
 test('zstd frame: accepts the output of libzstd', {
-  skip: compress === undefined && 'needs Node.js 22.15 (zstd)',
+  skip: compress === undefined && 'zstd comes with Node.js 22.15',
 }, () => {
   for (const bytes of [0, 1, 255, 256, 300_000, 2_000_000]) {
     const frame = compress!(Buffer.alloc(bytes, 'frame after frame '))
