@@ -22,6 +22,12 @@ import { setFlagsFromString } from 'node:v8'
 import { crc32 } from 'node:zlib'
 
 const HEADER_BYTES = 16
+/**
+ * V8's flags are the process's, and V8 rejects code under other flags than it was made with. So a thread fails at the moment in
+ * which another one has changed a flag (nativeFunction).
+ */
+const ATTEMPTS = 10
+const RETRY_MS = 0.2
 /** Signal 11 in a mask of proc_pid_status(5). */
 const SIGSEGV_BIT = 1n << 10n
 
@@ -52,11 +58,15 @@ export function withKeptCode(program: Uint8Array, kept: Uint8Array | undefined):
   // In a buffer of its own: V8 reads a whole one.
   const code = new Uint8Array(kept.subarray(HEADER_BYTES))
   if (!headerOf(program, code).equals(kept.subarray(0, HEADER_BYTES)) || !catchesWildAccesses()) return undefined
-  const deserialize = nativeFunction<(code: ArrayBuffer, program: Uint8Array) => WebAssembly.Module | undefined>(
-    'code, program',
-    'DeserializeWasmModule',
-  )
-  return deserialize?.(code.buffer, program)
+  for (let attempt = 1; ; attempt++) {
+    const deserialize = nativeFunction<(code: ArrayBuffer, program: Uint8Array) => WebAssembly.Module | undefined>(
+      'code, program',
+      'DeserializeWasmModule',
+    )
+    const module = deserialize?.(code.buffer, program)
+    if (module !== undefined || attempt === ATTEMPTS) return module
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+  }
 }
 
 /** The header of a file of kept code, of a program and its code. */

@@ -146,3 +146,21 @@ test('kept code: not used for a program that has changed', { skip }, (t) => {
   writeFileSync(core, Buffer.concat([program, Buffer.of(0, 1, 0)]))
   assertSamePairs(0, /^compiled$/)
 })
+
+/** Each thread loads a program, argument 1, again and again, and prints how often it was compiled. */
+const LOADING_THREADS = `
+  import { Worker, isMainThread } from 'node:worker_threads'
+  import { pathToFileURL } from 'node:url'
+  const { loadProgram } = await import(${JSON.stringify(import.meta.resolve('../../src/sys/kept-code.js'))})
+  if (isMainThread) for (let i = 0; i < 2; i++) new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) })
+  let compiled = 0
+  for (let i = 0; i < 2000; i++) if (!loadProgram(pathToFileURL(process.argv[2])).isKept) compiled++
+  process.stdout.write(compiled + ' ')`
+
+test('kept code: used by each of several threads that load it at once', { skip }, () => {
+  const path = join(folder, 'loading-threads.mjs')
+  writeFileSync(path, LOADING_THREADS)
+  const { stdout, stderr } = spawnSync(process.execPath, [path, jsonCore], { encoding: 'utf8', timeout: 60_000 })
+  assert.equal(stderr, '')
+  assert.equal(stdout, '0 0 0 ')
+})
