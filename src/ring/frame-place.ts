@@ -12,6 +12,7 @@
  * Both ends are in one thread, so neither waits: before bytes of the window are overwritten, and where there is no room, the assembler
  * runs. Frames that it does not read then, because it has failed and was not replaced yet, are lost like those that are left in a ring.
  */
+import { copyBytes } from './copy-bytes.ts'
 import type { Doorbell } from './doorbell.ts'
 import { align8, LENGTH_AT, PLACED, TAG_AT } from './layout.ts'
 
@@ -130,7 +131,7 @@ export class FramePlace {
   /** Copies bytes into the room in the spare part that was claimed last. @returns their address */
   copy(bytes: Uint8Array, start: number, end: number): number {
     const to = this.#spareNext
-    this.bytes.set(bytes.subarray(start, end), to)
+    copyBytes(bytes, start, end, this.bytes, to)
     this.#spareNext = to + end - start
     return to
   }

@@ -1,5 +1,6 @@
 /** Reads the bytes of one capture file: detects the format by the first bytes and passes them to its reader. */
 
+import { copyBytes } from '../../ring/copy-bytes.ts'
 import type { FormatHost, FormatReader } from './format.ts'
 import { describeNonCapture } from './not-a-capture.ts'
 import { isPcap, PcapReader } from './pcap.ts'
@@ -28,7 +29,7 @@ export class FileReader {
     const { window } = this
     for (let from = 0; from < chunk.length; ) {
       const count = Math.min(window.prepare(), chunk.length - from)
-      window.bytes.set(chunk.subarray(from, from + count), window.end)
+      copyBytes(chunk, from, from + count, window.bytes, window.end)
       window.filled(count)
       from += count
       this.advance()

@@ -4,6 +4,7 @@
  *
  * Thread: the capture worker's. Positions in `bytes` are valid until the next `prepare`.
  */
+import { copyBytes } from '../../ring/copy-bytes.ts'
 import { type FramePlace, WINDOW_BYTES } from '../../ring/frame-place.ts'
 
 /** With less room than this, the unparsed bytes are moved to the front before the next read. */
@@ -105,7 +106,7 @@ export class Window {
     const { offset, available } = this
     if (bytes === this.bytes) bytes.copyWithin(start, this.begin, this.end)
     else {
-      bytes.set(this.bytes.subarray(this.begin, this.end), start)
+      copyBytes(this.bytes, this.begin, this.end, bytes, start)
       this.bytes = bytes
       this.view = viewOf(bytes)
     }

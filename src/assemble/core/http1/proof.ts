@@ -71,6 +71,8 @@ function hasContinuedInBody(exchange: Exchange): bool {
 export function noteResponsePart(connection: Connection, from: i32, end: i32): void {
   if (connection.pipelining) return
   if (connection.begunKnown && isBetween(connection.begunAck, from, end)) connection.overlapping = OVERLAP_REQUESTS
+  // A single request is the one that began last.
+  if (connection.begunKnown && connection.queued < 2) return
   if (<i32>connection.queued > LONGEST_PROVABLE_QUEUE) return
   // Several requests may have been delivered before these bytes, where the capture is not in order.
   let exchange = connection.first
