@@ -12,6 +12,7 @@ import { count } from '../src/ledger/ledger.ts'
 import { createLogger } from '../src/log/logger.ts'
 import { startPipeline } from '../src/supervisor/pipeline.ts'
 import { lowerPriority } from '../src/sys/priority.ts'
+import { processCpuMs } from '../src/thread/cpu-time.ts'
 import type { LoadCounts } from './load-series.ts'
 
 const SAMPLE_MS = 100
@@ -41,11 +42,10 @@ const handle = startPipeline({
 
 function sample(): void {
   const { ledger } = handle
-  const { user, system } = process.cpuUsage()
   const { cpu, overload } = handle.observe().shedding
   const counts: LoadCounts = {
     ms: Date.now(),
-    cpuMs: (user + system) / 1000,
+    cpuMs: processCpuMs(),
     kept: Math.min(cpu, overload),
     seen: count(ledger, 'frames.seen'),
     pairs: count(ledger, 'pairs.shipped'),

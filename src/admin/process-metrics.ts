@@ -1,5 +1,6 @@
 /** Metrics of the process and its main thread, named as in Prometheus's client libraries. */
 import { readdirSync } from 'node:fs'
+import { processCpuMs } from '../thread/cpu-time.ts'
 import { VERSION } from '../version.ts'
 import { type Metric, single } from './exposition.ts'
 
@@ -13,7 +14,6 @@ export interface ProcessState {
   readonly pagesRefused: number
 }
 
-const MICROS = 1_000_000
 const START_SECONDS = performance.timeOrigin / 1000
 
 export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
@@ -31,10 +31,12 @@ export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
     ({ pagesRefused }) => pagesRefused,
   ),
   single('gauge', 'process_start_time_seconds', 'Start time of the process, in Unix time', () => START_SECONDS),
-  single('counter', 'process_cpu_seconds_total', 'CPU time of all threads, user and system', () => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / MICROS
-  }),
+  single(
+    'counter',
+    'process_cpu_seconds_total',
+    'CPU time of all threads, user and system',
+    () => processCpuMs() / 1000,
+  ),
   single('gauge', 'process_resident_memory_bytes', 'Resident memory of the process', ({ memory }) => memory.rss),
   single('gauge', 'process_open_fds', 'Open file descriptors; absent if unknown on this system', openDescriptors),
   single('gauge', 'nodejs_heap_size_total_bytes', 'Size of the main thread’s heap', ({ memory }) => memory.heapTotal),

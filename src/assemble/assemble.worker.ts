@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
+import { processCpuMs } from '../thread/cpu-time.ts'
 import { AssembleLoop } from './assemble-loop.ts'
 import { QuotaPace } from './quota-pace.ts'
 import type { AssembleTask, FromAssembler } from './worker-data.ts'
@@ -33,10 +34,4 @@ export async function assemble(task: AssembleTask): Promise<void> {
     }
   }
   loop.end()
-}
-
-/** CPU time of all threads. */
-function processCpuMs(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
 }

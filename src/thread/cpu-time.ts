@@ -1,9 +1,15 @@
 /**
- * CPU time of a thread, which only the thread itself can read: each worker records its own in its control block. Node.js
- * reports it from 22.19 on; before, it is read from /proc (proc_pid_stat(5), utime and stime).
+ * CPU time of the process, and of a thread, which only the thread itself can read: each worker records its own in its
+ * control block. Node.js reports that from 22.19 on; before, it is read from /proc (proc_pid_stat(5), utime and stime).
  */
 import { readFileSync } from 'node:fs'
 import type { Control } from './control.ts'
+
+/** CPU time of all threads of this process so far, ms. */
+export function processCpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
 
 /** Reading it costs an idle thread as much as everything else. */
 const RECORD_MS = 5000

@@ -1,12 +1,13 @@
 /**
- * Applies `limits.cpu` in live capture, tells threads the quota of the control group, and logs when connections are shed, for that limit or because a capture worker cannot
- * keep up: one line when shedding begins, one when it has ended. Main thread.
+ * Applies `limits.cpu` in live capture, tells threads the quota of the control group, and logs when connections are
+ * shed, for that limit or because a capture worker cannot keep up: one line when shedding begins, one when it has ended. Main thread.
  */
 import { KEEP_ALL } from '../../capture/intake/flow-shedder.ts'
 import type { SheddingObservation } from '../../ledger/observation.ts'
 import type { Log } from '../../log/folded-log.ts'
 import { type AttemptFailure, OutageLog } from '../../log/outage-log.ts'
 import type { Control } from '../../thread/control.ts'
+import { processCpuMs } from '../../thread/cpu-time.ts'
 import { CpuGovernor } from './cpu-governor.ts'
 
 const SAMPLE_MS = 50
@@ -98,8 +99,7 @@ export class Shedding {
   }
 
   #sample(governor: CpuGovernor): void {
-    const { user, system } = process.cpuUsage()
-    governor.sample({ nowMs: performance.now(), cpuMs: (user + system) / 1000, frames: this.#keptFrames() })
+    governor.sample({ nowMs: performance.now(), cpuMs: processCpuMs(), frames: this.#keptFrames() })
     for (const control of this.#controls) control.shedForCpu = KEEP_ALL - governor.threshold
   }
 }

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { Control } from '../../thread/control.ts'
+import { processCpuMs } from '../../thread/cpu-time.ts'
 import type { WatchData } from './watched-thread.ts'
 
 const CHECK_MS = 500
@@ -11,25 +12,21 @@ const CHECK_MS = 500
  * CPU time of the process without a heartbeat. Not time: a stopped process, a slow disk and a terminal whose output is
  * paused may last for ever, and use none.
  */
-const HANG_MICROS = 2_500_000
+const HANG_CPU_MS = 2_500
 
 const { controls, end } = workerData as WatchData
 const workers = controls.map((shared) => new Control(shared))
 const heartbeats = (): number => workers.reduce((sum, { heartbeat }) => sum + heartbeat, 0)
-const cpuMicros = (): number => {
-  const { user, system } = process.cpuUsage()
-  return user + system
-}
 
 let seen = heartbeats()
-let since = cpuMicros()
+let since = processCpuMs()
 while (Atomics.wait(new Int32Array(end), 0, 0, CHECK_MS) === 'timed-out') {
-  const used = cpuMicros() - since
-  const isHung = heartbeats() === seen && used >= HANG_MICROS
-  if (isHung) await interrupt(`no heartbeat for ${(used / 1e6).toFixed(1)} s of CPU time`)
+  const used = processCpuMs() - since
+  const isHung = heartbeats() === seen && used >= HANG_CPU_MS
+  if (isHung) await interrupt(`no heartbeat for ${(used / 1000).toFixed(1)} s of CPU time`)
   if (!isHung && heartbeats() === seen) continue
   seen = heartbeats()
-  since = cpuMicros()
+  since = processCpuMs()
 }
 
 /** V8 unwinds what the main thread executes, without its `catch` and `finally` blocks, and the event loop goes on. */
